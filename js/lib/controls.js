@@ -1,0 +1,122 @@
+// Native, labelled inputs from the declarations in src/incontext/explorables/controls.py.
+
+import { h } from "./dom.js";
+import { number } from "./format.js";
+
+const LOG_STEPS = 400; // an even number, so that the geometric middle of the range is a stop
+
+/** One control. `set` takes { trait: value }; `limit` is a maximum that holds just now; `i` picks
+ *  one number of a list. */
+export function control(spec, value, { id, set, limit, i }) {
+  const change = (next) => set({ [spec.trait]: next });
+  const inputId = `${id}-${spec.trait}${i === undefined ? "" : `-${i}`}`;
+  return KINDS[spec.kind]({ spec, value, change, id: inputId, limit, i });
+}
+
+/** A value in the field's notation: "T = 0.50", or the bare number. */
+export function shown(spec, value) {
+  const text = spec.kind === "slider" ? number(value) : String(value);
+  return spec.symbol ? `${spec.symbol} = ${text}` : text;
+}
+
+const KINDS = {
+  slider: ({ spec, value, change, id }) => {
+    const scale = spec.scale === "log" ? logScale(spec) : linearScale(spec);
+    return rangeInput({
+      id, spec, value, min: scale.min, max: scale.max, step: scale.step,
+      position: scale.toPosition(value),
+      pick: (position) => change(scale.toValue(position)),
+    });
+  },
+  integer: ({ spec, value, change, id, limit }) =>
+    rangeInput({
+      id, spec, value, min: spec.minimum, max: limit ?? spec.maximum, step: 1, position: value,
+      pick: (position) => change(Math.round(position)),
+    }),
+  steps: ({ spec, value, change, id }) =>
+    rangeInput({
+      id, spec, value, min: 0, max: spec.values.length - 1, step: 1,
+      position: spec.values.indexOf(value),
+      pick: (position) => change(spec.values[Math.round(position)]),
+    }),
+  select: ({ spec, value, change, id }) =>
+    h("div", { class: "ic-control", key: spec.trait },
+      h("label", { for: id }, spec.label),
+      h("select", { id, value, "data-trait": spec.trait, onchange: (event) => change(event.target.value) },
+        spec.options.map((option) => h("option", { value: option.value, selected: option.value === value }, option.text))),
+    ),
+  toggle: ({ spec, value, change, id }) =>
+    h("div", { class: "ic-control ic-toggle", key: spec.trait },
+      h("input", { id, type: "checkbox", checked: value, "data-trait": spec.trait, onchange: (event) => change(event.target.checked) }),
+      h("label", { for: id }, spec.label),
+    ),
+  "number-list": ({ spec, value, change, id, i }) => {
+    if (i === undefined) {
+      return h("fieldset", { class: "ic-control ic-list", key: spec.trait }, h("legend", {}, `${spec.label}s`),
+        value.map((_, at) => numberInput({ spec, value, change, id: `${id}-${at}`, at })), lengthButtons(spec, value, change));
+    }
+    return numberInput({ spec, value, change, id, at: i });
+  },
+};
+
+function rangeInput({ id, spec, value, min, max, step, position, pick }) {
+  const text = shown(spec, value);
+  return h("div", { class: "ic-control", key: spec.trait },
+    h("label", { for: id }, spec.label),
+    h("span", { class: "ic-value", "aria-hidden": "true" }, text),
+    h("input", {
+      id, type: "range", min, max, step, value: position, "data-trait": spec.trait, "aria-valuetext": text,
+      oninput: (event) => pick(Number(event.target.value)),
+    }),
+  );
+}
+
+function numberInput({ spec, value, change, id, at }) {
+  const write = (event) => {
+    const typed = Number(event.target.value);
+    if (event.target.value.trim() === "" || !Number.isFinite(typed)) return; // half-typed: wait
+    change(value.map((old, i) => (i === at ? clamp(typed, spec.minimum, spec.maximum) : old)));
+  };
+  return h("span", { class: "ic-number" },
+    h("label", { for: id }, `${spec.label} ${at + 1}`),
+    h("input", {
+      id, type: "number", min: spec.minimum, max: spec.maximum, step: spec.step, value: value[at],
+      "data-trait": spec.trait, "data-index": at, oninput: write,
+      onblur: (event) => { event.target.value = value[at]; },
+    }),
+  );
+}
+
+/** Add and remove the last number of a list. */
+export function lengthButtons(spec, value, change) {
+  const name = spec.label.toLowerCase();
+  return h("span", { class: "ic-length" },
+    h("button", { type: "button", disabled: value.length <= spec.min_length, onclick: () => change(value.slice(0, -1)) }, `Remove ${name}`),
+    h("button", { type: "button", disabled: value.length >= spec.max_length, onclick: () => change([...value, 0]) }, `Add ${name}`),
+  );
+}
+
+const linearScale = ({ minimum, maximum, step }) => ({
+  min: minimum, max: maximum, step, toPosition: (value) => value,
+  toValue: (position) => tidy(position, step),
+});
+
+const logScale = ({ minimum, maximum }) => ({
+  min: 0, max: LOG_STEPS, step: 1,
+  toPosition: (value) => (LOG_STEPS * Math.log(value / minimum)) / Math.log(maximum / minimum),
+  toValue: (position) => {
+    if (position <= 0) return minimum;
+    if (position >= LOG_STEPS) return maximum;
+    return Number((minimum * (maximum / minimum) ** (position / LOG_STEPS)).toPrecision(3));
+  },
+});
+
+/** 0.30000000000000004 → 0.3: as many decimals as the step has. */
+function tidy(value, step) {
+  const decimals = (String(step).split(".")[1] ?? "").length;
+  return Number(value.toFixed(decimals));
+}
+
+export function clamp(value, minimum, maximum) {
+  return Math.min(Math.max(value, minimum), maximum);
+}

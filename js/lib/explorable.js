@@ -1,0 +1,138 @@
+// One explorable: controls, picture, live sentence, table of numbers, Reset. The definition says
+// what is computed and drawn; everything around it is the same for all and stands here.
+//
+// definition = {
+//   name,                                   of the Python class too
+//   compute({ values, data }) -> view       pure
+//   numbers(view) -> { columns, rows }      pure: every number drawn
+//   sentence(view) -> string                pure: what is seen now, in plain words
+//   draw(view, api) -> vnodes               api: { width, id, set(patch), control(trait, i), length(trait) }
+//   prepare?(data) -> data                  once, before the rest: unpack what travelled packed
+//   limits?(values, data) -> { trait: maximum }         maxima that depend on other controls
+//   react?(trait, values, data) -> patch                what else changes when a control changes
+//   inPicture?: [trait, …]                  controls that draw() places itself
+// }
+
+import { control, lengthButtons } from "./controls.js";
+import { h, patch } from "./dom.js";
+import { numbersTable } from "./table.js";
+
+let instances = 0;
+
+export function explorable(definition) {
+  return { definition, render: (context) => mount(definition, context) };
+}
+
+function mount(definition, { model, el }) {
+  const spec = model.get("spec");
+  const traits = spec.controls.map((one) => one.trait);
+  const byTrait = Object.fromEntries(spec.controls.map((one) => [one.trait, one]));
+  const prepared = definition.prepare ? definition.prepare(spec.data) : spec.data;
+  const id = `explorable-${++instances}`;
+  const figure = el.matches?.("figure.explorable") ? el : el.appendChild(newFigure(spec));
+  const body = document.createElement("div");
+  body.className = "explorable-body";
+  figure.insertBefore(body, figure.querySelector("figcaption"));
+
+  let frame = 0;
+  let tableTimer = 0;
+  let width = Math.floor(body.clientWidth) || 640;
+
+  const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
+
+  /** Writes what the learner changed, with all that follows from it, as one change. */
+  function set(change) {
+    let values = { ...read(), ...change };
+    const changes = { ...change };
+    for (const trait of Object.keys(change)) {
+      const more = definition.react?.(trait, values, prepared) ?? {};
+      Object.assign(changes, more);
+      values = { ...values, ...more };
+    }
+    const limits = definition.limits?.(values, prepared) ?? {};
+    for (const [trait, maximum] of Object.entries(limits)) {
+      if (values[trait] > maximum) changes[trait] = maximum;
+    }
+    for (const [trait, value] of Object.entries(changes)) model.set(trait, value);
+    model.save_changes();
+  }
+
+  function reset() {
+    for (const trait of traits) model.set(trait, spec.initial[trait]);
+    model.save_changes();
+  }
+
+  function redraw() {
+    frame = 0;
+    const values = read();
+    const view = definition.compute({ values, data: prepared });
+    const limits = definition.limits?.(values, prepared) ?? {};
+    const api = {
+      id,
+      width,
+      set,
+      control: (trait, i) => control(byTrait[trait], values[trait], { id, set, limit: limits[trait], i }),
+      length: (trait) => lengthButtons(byTrait[trait], values[trait], (next) => set({ [trait]: next })),
+    };
+    const outside = traits.filter((trait) => !definition.inPicture?.includes(trait));
+    patch(body, [
+      h("div", { class: "ic-controls", role: "group", "aria-label": `Controls: ${spec.title}` },
+        outside.map((trait) => api.control(trait)),
+        h("button", { type: "button", class: "ic-reset", onclick: reset }, "Reset"),
+      ),
+      h("div", { class: "ic-picture" }, definition.draw(view, api)),
+      h("output", { class: "ic-sentence", "aria-live": "polite" }, definition.sentence(view)),
+      h("details", { class: "ic-numbers", ontoggle: () => schedule() },
+        h("summary", {}, "Numbers"),
+        h("div", { class: "ic-table", tabindex: 0, role: "region", "aria-label": `Numbers: ${spec.title}` }),
+      ),
+    ]);
+    fillTable(view);
+  }
+
+  // The table of a closed <details> is filled just after the frame, so that it never delays one.
+  function fillTable(view) {
+    const details = body.querySelector(".ic-numbers");
+    const fill = () => patch(details.querySelector(".ic-table"), [numbersTable(definition.numbers(view), spec.title)]);
+    clearTimeout(tableTimer);
+    if (details.open) fill();
+    else tableTimer = setTimeout(fill, 0);
+  }
+
+  function schedule() {
+    if (!frame) frame = requestAnimationFrame(redraw);
+  }
+
+  const resized = new ResizeObserver(() => {
+    const now = Math.floor(body.clientWidth);
+    if (now && now !== width) {
+      width = now;
+      schedule();
+    }
+  });
+
+  for (const trait of traits) model.on(`change:${trait}`, schedule);
+  resized.observe(body);
+  redraw();
+  figure.dataset.ready = "";
+
+  return () => {
+    for (const trait of traits) model.off(`change:${trait}`, schedule);
+    resized.disconnect();
+    cancelAnimationFrame(frame);
+    clearTimeout(tableTimer);
+    body.remove();
+    delete figure.dataset.ready;
+    if (figure !== el) figure.remove();
+  };
+}
+
+function newFigure({ name, provenance, title, caption }) {
+  const figure = document.createElement("figure");
+  figure.className = "explorable";
+  figure.dataset.explorable = name;
+  figure.dataset.provenance = provenance;
+  figure.setAttribute("aria-label", title);
+  figure.appendChild(document.createElement("figcaption")).textContent = caption;
+  return figure;
+}

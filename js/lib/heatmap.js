@@ -1,0 +1,54 @@
+// A matrix of squares: weights in one hue from paper (0) to ink (1), or signed values about zero.
+
+import { h } from "./dom.js";
+import { fixed } from "./format.js";
+
+/** How a weight in [0, 1] is filled: full ink at 1, see-through (the paper) at 0. */
+export const weightFill = (weight) => ({ fill: "var(--ic-ink)", "fill-opacity": weight });
+
+/** How a signed value is filled, `limit` being full colour on either side. */
+export const signedFill = (value, limit) => ({
+  fill: value < 0 ? "var(--ic-negative)" : "var(--ic-positive)",
+  "fill-opacity": Math.min(Math.abs(value) / limit, 1),
+});
+
+/** matrix [rows][columns] as an SVG with labels on both sides.
+ *  rows, columns: label texts. width: of the whole drawing in px. fill(value, i, j): see above.
+ *  values: print the numbers in the cells where they fit. chosen: { row, column } gets an outline.
+ *  onPick(i, j): a cell was clicked or pointed at. label: for assistive technology. */
+export function heatmap({ matrix, rows, columns, width, fill = weightFill, values = false, chosen, onPick, label, maxCell = 44, decimals = 2 }) {
+  const left = 10 + 7.2 * Math.min(Math.max(...rows.map((text) => text.length)), 14);
+  const top = 14 + 5.4 * Math.min(Math.max(...columns.map((text) => text.length)), 14);
+  const right = 0.62 * top; // slanted labels reach past the last column
+  const size = Math.max(Math.min((width - left - right) / columns.length, maxCell), 6);
+  const total = { width: left + right + size * columns.length, height: top + size * rows.length + 2 };
+  const at = (i, j) => ({ x: left + j * size, y: top + i * size });
+  const pick = (event) => {
+    const { row, column } = event.target.dataset;
+    if (row !== undefined) onPick?.(Number(row), Number(column));
+  };
+  return h("svg", {
+    class: "ic-heatmap", width: total.width, height: total.height, viewBox: `0 0 ${total.width} ${total.height}`,
+    role: "img", "aria-label": label, onclick: onPick && pick,
+  },
+    columns.map((text, j) => h("text", {
+      class: "ic-tick", transform: `translate(${left + (j + 0.5) * size} ${top - 6}) rotate(-45)`,
+    }, text)),
+    rows.map((text, i) => h("text", {
+      class: chosen?.row === i ? "ic-tick ic-chosen-text" : "ic-tick", x: left - 7, y: top + (i + 0.5) * size,
+      "text-anchor": "end", "dominant-baseline": "central",
+    }, text)),
+    matrix.map((line, i) => line.map((value, j) => h("rect", {
+      ...at(i, j), width: size - 1, height: size - 1, rx: Math.min(3, size / 6), class: "ic-cell",
+      "data-row": i, "data-column": j, ...fill(value, i, j),
+    }))),
+    values && size >= 30 && matrix.map((line, i) => line.map((value, j) => h("text", {
+      x: at(i, j).x + (size - 1) / 2, y: at(i, j).y + (size - 1) / 2, "text-anchor": "middle", "dominant-baseline": "central",
+      class: Number(fill(value, i, j)["fill-opacity"]) > 0.55 ? "ic-cell-text ic-on-ink" : "ic-cell-text",
+    }, fixed(value, decimals)))),
+    chosen?.row !== undefined && h("rect", {
+      class: "ic-chosen", ...at(chosen.row, chosen.column ?? 0), rx: 3,
+      width: (chosen.column === undefined ? size * columns.length : size) - 1, height: size - 1,
+    }),
+  );
+}

@@ -1,0 +1,173 @@
+"""What every explorable shares: controls as traits, data for the front end, a picture without it.
+
+One Python class and one JavaScript file make an explorable. The class declares the controls,
+computes the data with `incontext`, states where its numbers come from, and can draw itself with
+Matplotlib. The same object is a live widget in Jupyter and a `<figure>` in the built book, where a
+small host script mounts the same front end without a kernel.
+"""
+
+import base64
+import html
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import anywidget
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from traitlets import Dict
+
+STATIC = Path(__file__).parent / "static"
+PROVENANCES = ("learned", "random", "illustrative", "exact")
+FALLBACK_STYLE = Path(__file__).parent.parent / "incontext.mplstyle"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers an explorable draws, as its table shows them."""
+
+    columns: list[str]
+    rows: list[list[str | float]]  # strings are headings, numbers keep full precision
+
+    def __post_init__(self):
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"rows: one has {len(row)} cells for {len(self.columns)} columns")
+
+
+def pack(array, bits: int = 16) -> tuple[dict, np.ndarray]:
+    """Fixed-point numbers for the page, and the same numbers as the page will read them.
+
+    The range of `array` is divided into 2**bits - 1 equal steps, so the error is at most half a
+    step. Compute with the second return value, and Python and the page agree to rounding error.
+
+    Args:
+        array: finite numbers, any shape.
+        bits: 8 or 16.
+    Returns:
+        what `unpack` in js/lib/pack.js reads; the values it will give, float64, same shape.
+    """
+    if bits not in (8, 16):
+        raise ValueError(f"bits={bits} must be 8 or 16")
+    array = np.asarray(array, dtype=np.float64)
+    if array.size == 0 or not np.isfinite(array).all():
+        raise ValueError("array must hold at least one number, and only finite ones")
+    low, high = float(array.min()), float(array.max())
+    step = (high - low) / (2**bits - 1) or 1.0
+    codes = np.rint((array - low) / step).astype(f"<u{bits // 8}")
+    packed = {
+        "shape": list(array.shape),
+        "bits": bits,
+        "low": low,
+        "step": step,
+        "codes": base64.b64encode(codes.tobytes()).decode("ascii"),
+    }
+    return packed, low + step * codes.astype(np.float64)
+
+
+class Explorable(anywidget.AnyWidget):
+    """Base class. A subclass sets the four class attributes, declares controls, and overrides
+    `data`, `numbers`, `draw` and `alt`."""
+
+    name: ClassVar[str]  # of the JavaScript file too: js/explorables/<name>.js
+    title: ClassVar[str]
+    provenance: ClassVar[str]  # one of PROVENANCES
+    caption: ClassVar[str]  # what it is; ends with the provenance in words
+
+    spec = Dict().tag(sync=True)
+
+    _esm = "export default {}"
+
+    def __init_subclass__(cls, **kwargs):
+        if cls.provenance not in PROVENANCES:
+            raise ValueError(f"provenance={cls.provenance!r} must be one of {PROVENANCES}")
+        bundle = (STATIC / f"{cls.name}.js").read_text(encoding="utf-8")
+        cls._esm = f'{bundle}\nexport default globalThis.incontextExplorables["{cls.name}"];\n'
+        cls._css = (STATIC / "theme.css").read_text(encoding="utf-8")
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, **values):
+        super().__init__(**values)
+        self._keep_within_limits()
+        self.observe(self._keep_within_limits, names=list(self.control_names()))
+        self.spec = {
+            "name": self.name,
+            "title": self.title,
+            "provenance": self.provenance,
+            "caption": self.caption,
+            "controls": [
+                {"trait": name, **self.trait_metadata(name, "control")}
+                for name in self.control_names()
+            ],
+            "initial": self.values(),
+            "data": self.data(),
+        }
+
+    @classmethod
+    def control_names(cls) -> list[str]:
+        """The names of the traits that are controls, in the order they were declared."""
+        declared = cls.class_traits(control=lambda control: control is not None)
+        order = [key for base in reversed(cls.__mro__) for key in vars(base)]
+        return sorted(declared, key=order.index)
+
+    def values(self) -> dict:
+        """The controls' values now."""
+        return {name: getattr(self, name) for name in self.control_names()}
+
+    def data(self) -> dict:
+        """What the front end needs beyond the controls: JSON-able, the same at every call."""
+        return {}
+
+    def limits(self) -> dict[str, int]:
+        """Maxima that depend on other controls, such as Head on Heads."""
+        return {}
+
+    def numbers(self) -> Numbers:
+        """Every number drawn at the controls' present values, computed by `incontext`."""
+        raise NotImplementedError(f"{type(self).__name__} must define numbers()")
+
+    def draw(self, figure: Figure) -> None:
+        """Draw the present state into a Matplotlib figure."""
+        raise NotImplementedError(f"{type(self).__name__} must define draw(figure)")
+
+    def alt(self) -> str:
+        """The picture that `draw` draws, in words."""
+        raise NotImplementedError(f"{type(self).__name__} must define alt()")
+
+    def _keep_within_limits(self, change=None):
+        for name, maximum in self.limits().items():
+            if getattr(self, name) > maximum:
+                setattr(self, name, maximum)
+
+    def fallback(self, figsize: tuple[float, float] = (7.0, 3.4)) -> str:
+        """The picture as SVG text: the same bytes for the same state."""
+        with matplotlib.style.context(FALLBACK_STYLE):
+            figure = Figure(figsize=figsize, layout="constrained", facecolor="white")
+            self.draw(figure)
+            buffer = io.StringIO()
+            figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=False)
+        return buffer.getvalue()
+
+    def to_html(self) -> str:
+        """The `<figure>` that the built book shows and the host script brings to life."""
+        state = json.dumps({**self.spec, "initial": self.values()}, separators=(",", ":"))
+        state = state.replace("</", "<\\/")  # nothing may close the script element early
+        picture = base64.b64encode(self.fallback().encode()).decode("ascii")
+        return (
+            f'<figure class="explorable" data-explorable="{self.name}"'
+            f' data-provenance="{self.provenance}" aria-label="{html.escape(self.title)}">\n'
+            f'<script type="application/json" class="explorable-state">'
+            f"{state}</script>\n"
+            f'<img class="explorable-fallback" width="700" height="340"'
+            f' alt="{html.escape(self.alt())}" src="data:image/svg+xml;base64,{picture}">\n'
+            f"<figcaption>{html.escape(self.caption)}</figcaption>\n"
+            "</figure>"
+        )
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**data, "text/plain": self.title, "text/html": self.to_html()}, metadata
