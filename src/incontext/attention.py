@@ -1,0 +1,136 @@
+"""How does a word take from the other words what it needs?
+
+    Attention(Q, K, V) = softmax(Q Kᵀ / √d_k) V
+
+Each query is compared with every key by a dot product, softmax turns the scores into weights, and
+the output is the mixture of the values with these weights. The dot product of two vectors with
+independent components of unit variance has variance d_k, so division by √d_k keeps the spread of
+the scores the same at every width.
+
+Vaswani et al. (2017), "Attention Is All You Need", section 3.2.1.
+
+Axes: ``T`` queries, ``S`` keys and values, ``D`` d_k, ``V`` width of a value; any axes before
+these (``B`` batch, ``H`` heads) are carried along.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from incontext import checks
+from incontext.softmax import softmax
+
+
+def scaled_dot_product_attention(
+    query: Float[Tensor, "*#batch T D"],
+    key: Float[Tensor, "*#batch S D"],
+    value: Float[Tensor, "*#batch S V"],
+    *,
+    mask: Bool[Tensor, "..."] | None = None,
+    bias: Float[Tensor, "..."] | None = None,
+    temperature: float | int | Tensor = 1.0,
+    scale: float | None = None,
+    need_weights: bool = True,
+) -> tuple[Float[Tensor, "*#batch T V"], Float[Tensor, "*#batch T S"] | None]:
+    """The mixture of values for each query, and the weights it was mixed with.
+
+        weights = softmax((query · keyᵀ · scale + bias) / temperature)
+        output  = weights · value
+
+    mask: True = may attend; broadcasts to ``[..., T, S]``. (``F.scaled_dot_product_attention``
+        reads it the same way, ``nn.MultiheadAttention`` the other way round.) A query that may
+        attend to no key gets zero weights and a zero output.
+    bias: added to the scaled scores; broadcasts to ``[..., T, S]``.
+    temperature: > 0; a number, or a tensor that broadcasts to ``[..., T, 1]``.
+    scale: 1/√d_k where none is given.
+    need_weights: False returns ``(output, None)`` and the same output from PyTorch's fused
+        operator, which never holds all T × S weights at once.
+
+    Raises ``ValueError`` for sizes that do not fit, a mask that is not boolean, temperature ≤ 0.
+    """
+    scores_shape = _check_shapes(query, key, value)
+    if mask is not None:
+        checks.boolean("mask", mask, "True = may attend")
+        checks.broadcasts("mask", mask.shape, scores_shape, "... T S")
+    if bias is not None:
+        checks.floating("bias", bias)
+        checks.broadcasts("bias", bias.shape, scores_shape, "... T S")
+    if scale is None:
+        scale = 1.0 / math.sqrt(query.shape[-1])
+    checks.finite("scale", scale)
+
+    if not need_weights:
+        return _fused(query, key, value, mask, bias, temperature, scale, scores_shape), None
+
+    scores = torch.matmul(query * scale, key.mT)  # [..., T, S]
+    if bias is not None:
+        scores = scores + bias
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    weights = softmax(scores, temperature)
+    return torch.matmul(weights, value), weights
+
+
+def causal_mask(
+    n_queries: int, n_keys: int | None = None, device: torch.device | str | None = None
+) -> Bool[Tensor, "T S"]:
+    """True where a key stands no later than the query, ``[n_queries, n_keys]``.
+
+    With more keys than queries the queries are the last positions, as they are when earlier keys
+    are kept in a cache. (``is_causal=True`` of ``F.scaled_dot_product_attention`` takes them to be
+    the first.) ``n_keys`` is ``n_queries`` where it is not given, and never smaller.
+    """
+    checks.whole("n_queries", n_queries)
+    n_keys = n_queries if n_keys is None else n_keys
+    checks.whole("n_keys", n_keys)
+    if n_keys < n_queries:
+        raise ValueError(f"n_keys={n_keys} must be at least n_queries={n_queries}")
+    everywhere = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device)
+    return everywhere.tril(n_keys - n_queries)
+
+
+def _fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    bias: Tensor | None,
+    temperature: float | int | Tensor,
+    scale: float,
+    scores_shape: tuple[int, ...],
+) -> Tensor:
+    """The same output in one operator: the temperature goes into the query and the bias."""
+    checks.positive("temperature", temperature)
+    if isinstance(temperature, Tensor) and temperature.ndim:
+        checks.broadcasts("temperature", temperature.shape, (*scores_shape[:-1], 1), "... T 1")
+    query = query * (scale / temperature)
+    allowed = mask
+    if bias is not None:
+        bias = bias / temperature
+        allowed = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, scale=1.0)
+
+
+def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:
+    """The shape of the scores, ``[..., T, S]``."""
+    for name, tensor, legend in (
+        ("query", query, "... T D"),
+        ("key", key, "... S D"),
+        ("value", value, "... S V"),
+    ):
+        checks.floating(name, tensor)
+        checks.axes(name, tensor, legend)
+    checks.size("key", key, -1, "d_k", query.shape[-1])
+    checks.size("value", value, -2, "n_keys", key.shape[-2])
+    leading = [tuple(tensor.shape[:-2]) for tensor in (query, key, value)]
+    try:
+        shape = torch.broadcast_shapes(*leading)
+    except RuntimeError:
+        raise ValueError(
+            "query, key and value must agree in the axes before the last two, "
+            f"got {leading[0]}, {leading[1]} and {leading[2]}"
+        ) from None
+    return (*shape, query.shape[-2], key.shape[-2])

@@ -1,0 +1,132 @@
+"""Does this argument fit? The answer is one line: the argument, what came, what is required.
+
+Each function returns nothing when all is well and raises ``ValueError`` otherwise, for example
+``ValueError: n_heads=5 does not divide d_model=64``. The name of the argument comes first.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def positive(name: str, value: float | Tensor) -> None:
+    """A number, or a tensor of numbers, above zero and finite."""
+    if isinstance(value, Tensor):
+        fits = bool(((value > 0) & (value < math.inf)).all())
+    else:
+        _number(name, value)
+        fits = 0 < value < math.inf
+    if not fits:
+        raise ValueError(f"{name} must be > 0 and finite, got {_shown(value)}")
+
+
+def finite(name: str, value: float) -> None:
+    """A number that is neither infinite nor NaN."""
+    _number(name, value)
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+
+
+def whole(name: str, value: int, minimum: int = 1) -> None:
+    """An integer no smaller than ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name} must be an integer, got {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name}={value} must be at least {minimum}")
+
+
+def even(name: str, value: int) -> None:
+    """A positive even integer."""
+    whole(name, value)
+    if value % 2:
+        raise ValueError(f"{name}={value} must be even")
+
+
+def divides(name: str, divisor: int, of_name: str, dividend: int) -> None:
+    """Two positive integers, the second a multiple of the first."""
+    whole(name, divisor)
+    whole(of_name, dividend)
+    if dividend % divisor:
+        raise ValueError(f"{name}={divisor} does not divide {of_name}={dividend}")
+
+
+def one_of(name: str, value: object, allowed: Sequence[object]) -> None:
+    """One of a short list of values."""
+    if value not in allowed:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, allowed))}")
+
+
+def floating(name: str, tensor: Tensor) -> None:
+    """A tensor of floating-point numbers."""
+    _tensor(name, tensor)
+    if not tensor.is_floating_point():
+        raise ValueError(f"{name} must hold floating-point numbers, got {tensor.dtype}")
+
+
+def boolean(name: str, tensor: Tensor, meaning: str) -> None:
+    """A tensor of True and False; ``meaning`` says what True stands for."""
+    _tensor(name, tensor)
+    if tensor.dtype != torch.bool:
+        raise ValueError(f"{name} must be boolean ({meaning}), got {tensor.dtype}")
+
+
+def indices(name: str, tensor: Tensor, limit_name: str, limit: int) -> None:
+    """A tensor of row numbers, int32 or int64, each in 0 ≤ index < limit."""
+    _tensor(name, tensor)
+    if tensor.dtype not in (torch.int32, torch.int64):
+        raise ValueError(f"{name} must be int64 or int32, got {tensor.dtype}")
+    if not tensor.numel():
+        return
+    low, high = (int(end) for end in tensor.aminmax())
+    if low < 0 or high >= limit:
+        got = low if low < 0 else high
+        raise ValueError(f"{name} must lie in 0 ≤ {name} < {limit_name}={limit}, got {got}")
+
+
+def axes(name: str, tensor: Tensor, legend: str) -> None:
+    """A tensor with the axes of the legend: ``"B T"`` exactly two, ``"... T C"`` at least two."""
+    _tensor(name, tensor)
+    names = legend.split()
+    leading = names[0] == "..."
+    n_axes = len(names) - leading
+    if tensor.ndim < n_axes or (tensor.ndim > n_axes and not leading):
+        wanted = ", ".join(names)
+        raise ValueError(f"{name} must have axes [{wanted}], got shape {tuple(tensor.shape)}")
+
+
+def size(name: str, tensor: Tensor, axis: int, axis_name: str, required: int) -> None:
+    """A tensor of the required size along one axis."""
+    if tensor.shape[axis] != required:
+        raise ValueError(
+            f"{name} must have {axis_name}={required} along axis {axis}, "
+            f"got {tensor.shape[axis]} in shape {tuple(tensor.shape)}"
+        )
+
+
+def broadcasts(name: str, shape: Sequence[int], target: Sequence[int], legend: str) -> None:
+    """A shape that broadcasting stretches to the target and no further."""
+    try:
+        fits = torch.broadcast_shapes(shape, target) == tuple(target)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        wanted = ", ".join(legend.split())
+        raise ValueError(
+            f"{name} must broadcast to [{wanted}] = {tuple(target)}, got shape {tuple(shape)}"
+        )
+
+
+def _tensor(name: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
+
+
+def _number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+
+
+def _shown(value: float | Tensor) -> object:
+    return f"values from {value.min()} to {value.max()}" if isinstance(value, Tensor) else value

@@ -1,0 +1,93 @@
+"""How do scores, which can be any numbers, become weights, which share out a whole?
+
+    softmax(s / T)_i = exp(s_i / T) / Σ_j exp(s_j / T)
+
+The weights are positive, sum to one and keep the order of the scores; a smaller temperature T
+favours the largest score more. Adding the same number to every score changes nothing, so the
+largest is subtracted first and no exponential can overflow.
+
+Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs";
+temperature as in Hinton, Vinyals and Dean (2015), "Distilling the knowledge in a neural network",
+section 2.
+
+Axes: ``n`` the scores that share one whole.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from incontext import checks
+
+
+def softmax(
+    scores: Float[Tensor, "*axes"], temperature: float | int | Tensor = 1.0, dim: int = -1
+) -> Float[Tensor, "*axes"]:
+    """Weights that are at least 0 and sum to 1 along ``dim``.
+
+    temperature: > 0, without unit: one number, or a tensor that broadcasts to ``scores`` and has
+        size 1 along ``dim`` (``[H, 1, 1]`` gives each head its own).
+
+    A score of −∞ gets weight 0. Where every score is −∞ there is nothing to choose from and, by
+    our convention, every weight is 0 (PyTorch's softmax has NaN there).
+
+    Raises ``ValueError`` for scores that are not floating point and for a temperature ≤ 0.
+    """
+    checks.floating("scores", scores)
+    checks.axes("scores", scores, "... n")
+    if isinstance(temperature, Tensor) or temperature != 1:
+        _check_temperature(temperature, scores, dim)
+        finite_peak = scores.detach().amax(dim, keepdim=True).clamp(torch.finfo(scores.dtype).min)
+        scores = (scores - finite_peak) / temperature  # at most 0, however small T is
+
+    weights = torch.softmax(scores, dim)  # subtracts the largest score itself
+    if weights.movedim(dim, -1)[..., :1].isnan().any():
+        empty = (scores == -torch.inf).all(dim, keepdim=True)
+        weights = torch.softmax(scores.masked_fill(empty, 0.0), dim).masked_fill(empty, 0.0)
+    return weights
+
+
+def entropy(weights: Float[Tensor, "*axes"], dim: int = -1) -> Float[Tensor, "..."]:
+    """How spread out the weights are, in nats: H = −Σ_i w_i log w_i, without the axis ``dim``.
+
+    From 0 (all on one) to log n (the same on each of n); 0 · log 0 counts as 0.
+
+    Raises ``ValueError`` for negative weights.
+    """
+    checks.floating("weights", weights)
+    checks.axes("weights", weights, "... n")
+    if (weights < 0).any():
+        raise ValueError(f"weights must be at least 0, got {weights.min():g}")
+    surprise = -weights.clamp(min=torch.finfo(weights.dtype).tiny).log()
+    return (weights * surprise).sum(dim).clamp(min=0.0)
+
+
+def softmax_jacobian(
+    weights: Float[Tensor, "*batch n"], temperature: float | int | Tensor = 1.0
+) -> Float[Tensor, "*batch n n"]:
+    """How each weight answers to each score: J_ij = ∂w_i / ∂s_j, for w = softmax(s / T).
+
+        J = (diag(w) − w wᵀ) / T
+
+    It is symmetric and its rows sum to 0. Where one weight is close to 1 every entry is close
+    to 0, and hardly any gradient passes.
+
+    weights: what ``softmax(scores, temperature)`` returned, along the last axis.
+    temperature: the same as there.
+    """
+    checks.floating("weights", weights)
+    checks.axes("weights", weights, "... n")
+    _check_temperature(temperature, weights, dim=-1)
+    if isinstance(temperature, Tensor) and temperature.ndim:
+        temperature = temperature.unsqueeze(-1)
+    outer = weights.unsqueeze(-1) * weights.unsqueeze(-2)
+    return (torch.diag_embed(weights) - outer) / temperature
+
+
+def _check_temperature(temperature: float | int | Tensor, scores: Tensor, dim: int) -> None:
+    checks.positive("temperature", temperature)
+    if isinstance(temperature, Tensor) and temperature.ndim:
+        one_each = list(scores.shape)
+        one_each[dim] = 1
+        legend = f"... with size 1 along axis {dim}"
+        checks.broadcasts("temperature", temperature.shape, one_each, legend)
