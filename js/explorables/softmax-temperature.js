@@ -44,7 +44,7 @@ export default explorable({
 
   draw(view, api) {
     const narrow = api.width < 520;
-    const input = narrow ? 92 : 150;
+    const input = narrow ? 124 : 150;
     const column = Math.floor((api.width - input - 24) / 2);
     const reach = reachOf(view.scores);
     const low = Math.min(...view.scores) < 0 ? -reach : 0;

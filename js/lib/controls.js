@@ -1,7 +1,7 @@
 // Native, labelled inputs from the declarations in src/incontext/explorables/controls.py.
 
 import { h } from "./dom.js";
-import { number } from "./format.js";
+import { fixed, number } from "./format.js";
 
 const LOG_STEPS = 400; // an even number, so that the geometric middle of the range is a stop
 
@@ -15,8 +15,14 @@ export function control(spec, value, { id, set, limit, i }) {
 
 /** A value in the field's notation: "T = 0.50", or the bare number. */
 export function shown(spec, value) {
-  const text = spec.kind === "slider" ? number(value) : String(value);
+  const text = spec.kind === "slider" ? atLeastTwoDecimals(value) : String(value);
   return spec.symbol ? `${spec.symbol} = ${text}` : text;
+}
+
+// "T = 0.50": under a moving slider a value keeps its width.
+function atLeastTwoDecimals(value) {
+  const text = number(value);
+  return Math.abs(value) < 100 && (text.split(".")[1] ?? "").length < 2 ? fixed(value) : text;
 }
 
 const KINDS = {
@@ -107,9 +113,15 @@ const logScale = ({ minimum, maximum }) => ({
   toValue: (position) => {
     if (position <= 0) return minimum;
     if (position >= LOG_STEPS) return maximum;
-    return Number((minimum * (maximum / minimum) ** (position / LOG_STEPS)).toPrecision(3));
+    return roundTwentieth(minimum * (maximum / minimum) ** (position / LOG_STEPS));
   },
 });
+
+/** To a twentieth of the leading digit's place, so that 0.5 and 2 are stops and not 0.498. */
+function roundTwentieth(value) {
+  const unit = 10 ** Math.floor(Math.log10(value)) / 20;
+  return Number((Math.round(value / unit) * unit).toPrecision(3));
+}
 
 /** 0.30000000000000004 → 0.3: as many decimals as the step has. */
 function tidy(value, step) {

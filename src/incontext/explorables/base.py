@@ -20,9 +20,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from traitlets import Dict
 
+from .. import plots
+
 STATIC = Path(__file__).parent / "static"
 PROVENANCES = ("learned", "random", "illustrative", "exact")
-FALLBACK_STYLE = Path(__file__).parent.parent / "incontext.mplstyle"
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,12 @@ class Explorable(anywidget.AnyWidget):
     _esm = "export default {}"
 
     def __init_subclass__(cls, **kwargs):
-        if cls.provenance not in PROVENANCES:
-            raise ValueError(f"provenance={cls.provenance!r} must be one of {PROVENANCES}")
-        bundle = (STATIC / f"{cls.name}.js").read_text(encoding="utf-8")
-        cls._esm = f'{bundle}\nexport default globalThis.incontextExplorables["{cls.name}"];\n'
-        cls._css = (STATIC / "theme.css").read_text(encoding="utf-8")
+        if "name" in vars(cls):  # not the class that traitlets derives to add a trait
+            if cls.provenance not in PROVENANCES:
+                raise ValueError(f"provenance={cls.provenance!r} must be one of {PROVENANCES}")
+            script = (STATIC / f"{cls.name}.js").read_text(encoding="utf-8")
+            cls._esm = f'{script}\nexport default globalThis.incontextExplorables["{cls.name}"];\n'
+            cls._css = (STATIC / "theme.css").read_text(encoding="utf-8")
         super().__init_subclass__(**kwargs)
 
     def __init__(self, **values):
@@ -144,7 +146,7 @@ class Explorable(anywidget.AnyWidget):
 
     def fallback(self, figsize: tuple[float, float] = (7.0, 3.4)) -> str:
         """The picture as SVG text: the same bytes for the same state."""
-        with matplotlib.style.context(FALLBACK_STYLE):
+        with matplotlib.style.context(plots.STYLE):
             figure = Figure(figsize=figsize, layout="constrained", facecolor="white")
             self.draw(figure)
             buffer = io.StringIO()
