@@ -4,17 +4,20 @@ import { h } from "./dom.js";
 
 /** tokens along a line; from: the index of the query; weights [n] of its row. width in px. */
 export function arcs({ tokens, from, weights, width, label, onPick, minStep = 0 }) {
-  const step = Math.max(width / tokens.length, minStep);
-  const x = (i) => (i + 0.5) * step;
+  const longest = Math.max(...tokens.map((token) => token.length));
+  const slanted = width / tokens.length < 8 * longest;
+  const indent = slanted ? 3.4 * tokens[0].length : 0; // the first slanted label reaches left
+  const step = Math.max((width - indent) / tokens.length, minStep);
+  const x = (i) => indent + (i + 0.5) * step;
   const farthest = Math.max(from, tokens.length - 1 - from, 1);
   const lift = (i) => 26 + 84 * (Math.abs(i - from) / farthest);
-  const base = 128;
-  const slanted = step < 8 * Math.max(...tokens.map((token) => token.length));
-  const height = base + (slanted ? 24 + 5.2 * Math.max(...tokens.map((token) => token.length)) : 30);
+  const base = 98;
+  const total = indent + step * tokens.length;
+  const height = base + (slanted ? 24 + 5.2 * longest : 30);
   const path = (i) => i === from
     ? `M ${x(i) - 5} ${base} C ${x(i) - 22} ${base - 34}, ${x(i) + 22} ${base - 34}, ${x(i) + 5} ${base}`
     : `M ${x(from)} ${base} C ${x(from)} ${base - lift(i)}, ${x(i)} ${base - lift(i)}, ${x(i)} ${base}`;
-  return h("svg", { class: "ic-arcs", width: step * tokens.length, height, viewBox: `0 0 ${step * tokens.length} ${height}`, role: "img", "aria-label": label },
+  return h("svg", { class: "ic-arcs", width: total, height, viewBox: `0 0 ${total} ${height}`, role: "img", "aria-label": label },
     weights.map((weight, i) => h("path", {
       d: path(i), fill: "none", stroke: "var(--ic-ink)", "stroke-width": 0.6 + 7 * weight, "stroke-opacity": Math.min(1, 0.08 + weight), "stroke-linecap": "round",
     })),

@@ -46,7 +46,7 @@ const KINDS = {
       pick: (position) => change(spec.values[Math.round(position)]),
     }),
   select: ({ spec, value, change, id }) =>
-    h("div", { class: "ic-control", key: spec.trait },
+    h("div", { class: `ic-control${spec.options.some(({ text }) => text.length > 32) ? " ic-wide" : ""}`, key: spec.trait },
       h("label", { for: id }, spec.label),
       h("select", { id, value, "data-trait": spec.trait, onchange: (event) => change(event.target.value) },
         spec.options.map((option) => h("option", { value: option.value, selected: option.value === value }, option.text))),

@@ -21,6 +21,7 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
   const top = 14 + 5.4 * Math.min(Math.max(...columns.map((text) => text.length)), 14);
   const right = 0.62 * top; // slanted labels reach past the last column
   const size = Math.max(Math.min((width - left - right) / columns.length, maxCell), 6);
+  const tick = `${Math.min(Math.max(0.85 * size, 8.5), 13).toFixed(1)}px`;
   const total = { width: left + right + size * columns.length, height: top + size * rows.length + 2 };
   const at = (i, j) => ({ x: left + j * size, y: top + i * size });
   const pick = (event) => {
@@ -32,10 +33,10 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
     role: "img", "aria-label": label, onclick: onPick && pick,
   },
     columns.map((text, j) => h("text", {
-      class: "ic-tick", transform: `translate(${left + (j + 0.5) * size} ${top - 6}) rotate(-45)`,
+      class: "ic-tick", style: `font-size:${tick}`, transform: `translate(${left + (j + 0.5) * size} ${top - 6}) rotate(-45)`,
     }, text)),
     rows.map((text, i) => h("text", {
-      class: chosen?.row === i ? "ic-tick ic-chosen-text" : "ic-tick", x: left - 7, y: top + (i + 0.5) * size,
+      class: chosen?.row === i ? "ic-tick ic-chosen-text" : "ic-tick", style: `font-size:${tick}`, x: left - 7, y: top + (i + 0.5) * size,
       "text-anchor": "end", "dominant-baseline": "central",
     }, text)),
     matrix.map((line, i) => line.map((value, j) => h("rect", {

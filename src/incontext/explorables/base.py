@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from traitlets import Dict
 
-from .. import plots
+from incontext import plots
 
 STATIC = Path(__file__).parent / "static"
 PROVENANCES = ("learned", "random", "illustrative", "exact")
@@ -77,6 +77,7 @@ class Explorable(anywidget.AnyWidget):
     title: ClassVar[str]
     provenance: ClassVar[str]  # one of PROVENANCES
     caption: ClassVar[str]  # what it is; ends with the provenance in words
+    fallback_size: ClassVar[tuple[float, float]] = (7.0, 3.4)  # inches
 
     spec = Dict().tag(sync=True)
 
@@ -100,10 +101,7 @@ class Explorable(anywidget.AnyWidget):
             "title": self.title,
             "provenance": self.provenance,
             "caption": self.caption,
-            "controls": [
-                {"trait": name, **self.trait_metadata(name, "control")}
-                for name in self.control_names()
-            ],
+            "controls": [self.control_spec(name) for name in self.control_names()],
             "initial": self.values(),
             "data": self.data(),
         }
@@ -118,6 +116,10 @@ class Explorable(anywidget.AnyWidget):
     def values(self) -> dict:
         """The controls' values now."""
         return {name: getattr(self, name) for name in self.control_names()}
+
+    def control_spec(self, name: str) -> dict:
+        """One control's declaration as the front end reads it."""
+        return {"trait": name, **self.trait_metadata(name, "control")}
 
     def data(self) -> dict:
         """What the front end needs beyond the controls: JSON-able, the same at every call."""
@@ -144,10 +146,10 @@ class Explorable(anywidget.AnyWidget):
             if getattr(self, name) > maximum:
                 setattr(self, name, maximum)
 
-    def fallback(self, figsize: tuple[float, float] = (7.0, 3.4)) -> str:
+    def fallback(self) -> str:
         """The picture as SVG text: the same bytes for the same state."""
         with matplotlib.style.context(plots.STYLE):
-            figure = Figure(figsize=figsize, layout="constrained", facecolor="white")
+            figure = Figure(figsize=self.fallback_size, layout="constrained", facecolor="white")
             self.draw(figure)
             buffer = io.StringIO()
             figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=False)
@@ -157,13 +159,14 @@ class Explorable(anywidget.AnyWidget):
         """The `<figure>` that the built book shows and the host script brings to life."""
         state = json.dumps({**self.spec, "initial": self.values()}, separators=(",", ":"))
         state = state.replace("</", "<\\/")  # nothing may close the script element early
+        width, height = (round(100 * inches) for inches in self.fallback_size)
         picture = base64.b64encode(self.fallback().encode()).decode("ascii")
         return (
             f'<figure class="explorable" data-explorable="{self.name}"'
             f' data-provenance="{self.provenance}" aria-label="{html.escape(self.title)}">\n'
             f'<script type="application/json" class="explorable-state">'
             f"{state}</script>\n"
-            f'<img class="explorable-fallback" width="700" height="340"'
+            f'<img class="explorable-fallback" width="{width}" height="{height}"'
             f' alt="{html.escape(self.alt())}" src="data:image/svg+xml;base64,{picture}">\n'
             f"<figcaption>{html.escape(self.caption)}</figcaption>\n"
             "</figure>"

@@ -5,8 +5,8 @@ import math
 import torch
 from traitlets import observe
 
-from .. import plots
-from ..softmax import entropy, softmax
+from incontext import plots
+from incontext.softmax import entropy, softmax
 from .base import Explorable, Numbers
 from .controls import number_list, select, slider
 

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from ..explorables.base import STATIC
+from incontext.explorables.base import STATIC
 
 FOLDER = "explorables"
 

@@ -1,0 +1,53 @@
+// Every attention head of the real model, on real sentences: where does each token look?
+
+import { arcs } from "../lib/arcs.js";
+import { chips } from "../lib/chips.js";
+import { explorable } from "../lib/explorable.js";
+import { number, percent } from "../lib/format.js";
+import { heatmap } from "../lib/heatmap.js";
+import { argmax, softmax } from "../lib/math.js";
+import { unpack } from "../lib/pack.js";
+
+export default explorable({
+  name: "attention-lens",
+
+  prepare({ sentences }) {
+    const scores = {};
+    // Unpacked when first shown: a page opens with one sentence, not with all of them.
+    return { sentences, scores: (text) => (scores[text] ??= unpack(sentences[text].scores)) };
+  },
+
+  compute({ values, data }) {
+    const { tokens } = data.sentences[values.sentence];
+    const scores = data.scores(values.sentence)[values.layer - 1][values.head - 1];
+    const weights = scores.map((row) => softmax(row, values.temperature));
+    return { ...values, tokens, weights, row: weights[values.position - 1] };
+  },
+
+  react: (trait, values, { sentences }) => (trait === "sentence" ? { position: sentences[values.sentence].first } : {}),
+
+  limits: (values, { sentences }) => ({ position: sentences[values.sentence].tokens.length }),
+
+  numbers: ({ tokens, weights }) => {
+    const names = tokens.map((token, i) => `${i + 1} ${token}`);
+    return { columns: ["query \\ key", ...names], rows: weights.map((row, i) => [names[i], ...row]) };
+  },
+
+  sentence({ tokens, row, position, layer, head, temperature }) {
+    const order = row.map((_, i) => i).sort((a, b) => row[b] - row[a]);
+    const name = (i) => `“${tokens[i]}”${tokens.indexOf(tokens[i]) === tokens.lastIndexOf(tokens[i]) ? "" : ` (position ${i + 1})`}`;
+    return `In layer ${layer}, head ${head}, at T = ${number(temperature)}, ${name(position - 1)} looks most at ${name(order[0])} with ${percent(row[order[0]])} of its weight, then at ${name(order[1])} with ${percent(row[order[1]])}.`;
+  },
+
+  draw({ tokens, weights, row, position, layer, head }, api) {
+    const pick = (i) => i + 1 !== position && api.set({ position: i + 1 });
+    return [
+      chips({ tokens, weights: row, chosen: position - 1, onPick: pick, label: "Tokens: choose whose attention is shown" }),
+      arcs({ tokens, from: position - 1, weights: row, width: api.width, onPick: pick, label: `Arcs from “${tokens[position - 1]}”; the widest goes to “${tokens[argmax(row)]}”` }),
+      heatmap({
+        matrix: weights, rows: tokens, columns: tokens, width: api.width, maxCell: 30, chosen: { row: position - 1 }, onPick: pick,
+        label: `Weights of layer ${layer}, head ${head}: a row for each query, a column for each key`,
+      }),
+    ];
+  },
+});
