@@ -1,0 +1,730 @@
+"""How does the book draw numbers? One look for all chapters.
+
+Every function takes arrays (NumPy, PyTorch or nested lists), draws on `ax` and returns it;
+without `ax` it opens a figure of a fitting size. Nothing is computed here beyond the layout,
+nothing is shown and nothing is saved. Sizes that do not fit raise `ValueError`.
+
+Indices of queries, heads and layers count from 0, as everywhere in code; the numbers printed
+beside heads and layers count from 1, as in the prose.
+
+Axes: T queries, S keys, H heads, L layers, N points.
+"""
+
+import sys
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Curve
+from matplotlib.textpath import TextPath
+from numpy.typing import ArrayLike
+
+STYLE = Path(__file__).with_name("incontext.mplstyle")
+_style = mpl.rc_params_from_file(STYLE, use_default_template=False)
+
+CATEGORIES = tuple(_style["axes.prop_cycle"].by_key()["color"])
+TEXT = _style["text.color"]
+MUTED = _style["axes.labelcolor"]
+HAIRLINE = _style["grid.color"]
+PAPER = "#FFFFFF"
+INK = "#0B3C6F"
+
+WEIGHT_CMAP = "incontext-weight"
+DIVERGING_CMAP = "incontext-diverging"
+for _name, _colors in [
+    (WEIGHT_CMAP, [PAPER, INK]),
+    (DIVERGING_CMAP, [CATEGORIES[1], PAPER, CATEGORIES[0]]),
+]:
+    mpl.colormaps.register(LinearSegmentedColormap.from_list(_name, _colors), force=True)
+
+
+def use_style() -> None:
+    """Apply the book's style, and ask a notebook for SVG that has no date in it."""
+    plt.style.use(STYLE)
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        from matplotlib_inline.config import InlineBackend
+
+        # The configuration, for a backend that starts later; the call, for one that runs.
+        config = InlineBackend.instance(parent=shell)
+        config.figure_formats = {"svg"}
+        config.print_figure_kwargs = config.print_figure_kwargs | {"metadata": {"Date": None}}
+        set_matplotlib_formats("svg")
+
+
+# Importing a module should not change how other people's figures look. This one does, on
+# purpose: its only users are the book's chapters and explorables, every figure of theirs must
+# look alike, also those drawn with Matplotlib alone, and a set-up line that 13 chapters must not
+# forget would be forgotten. `plt.style.use("default")` undoes it.
+use_style()
+
+
+# ---------------------------------------------------------------- maps of numbers
+
+
+def weights(
+    weights: ArrayLike,
+    queries: Sequence[str] | None = None,
+    keys: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    *,
+    numbers: bool | None = None,
+    digits: int = 2,
+    xlabel: str = "Key",
+    ylabel: str = "Query",
+    title: str | None = None,
+) -> Axes:
+    """Attention weights [T, S]: a row for each query, white for 0, full ink for 1.
+
+    `keys` defaults to `queries` where the map is square. `numbers` prints the weights in the
+    cells; by default where they fit, and where they do not a scale stands beside the map.
+    """
+    weights = _array(weights, "weights", 2)
+    if keys is None and weights.shape[0] == weights.shape[1]:
+        keys = queries
+    return _map(
+        ax, weights, "weights", queries, keys, "queries", "keys", WEIGHT_CMAP, (0, 1),
+        numbers, digits, xlabel, ylabel, title, "Weight",
+    )  # fmt: skip
+
+
+def matrix(
+    values: ArrayLike,
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    *,
+    limits: tuple[float, float] | None = None,
+    numbers: bool | None = None,
+    digits: int = 2,
+    label: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str | None = None,
+) -> Axes:
+    """Any matrix [rows, columns]. With negative values the scale diverges, and 0 is white.
+
+    `limits` are the values of the scale's two ends, by default the largest magnitude and its
+    negative, or 0 and the largest. Negative limits make the scale diverge. `label` names the
+    quantity on the scale.
+    """
+    values = _array(values, "values", 2)
+    cmap, limits = _scale(values, limits)
+    return _map(
+        ax, values, "values", rows, columns, "rows", "columns", cmap, limits,
+        numbers, digits, xlabel, ylabel, title, label,
+    )  # fmt: skip
+
+
+def similarity(
+    matrix: ArrayLike,
+    labels: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    *,
+    numbers: bool | None = None,
+    digits: int = 2,
+    title: str | None = None,
+) -> Axes:
+    """Cosine similarities [N, N] between -1 and 1."""
+    matrix = _array(matrix, "matrix", 2)
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"matrix must be square, got shape {matrix.shape}")
+    return _map(
+        ax, matrix, "matrix", labels, labels, "labels", "labels", DIVERGING_CMAP, (-1, 1),
+        numbers, digits, "", "", title, "Cosine similarity",
+    )  # fmt: skip
+
+
+def layer_head(
+    values: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    mark: Sequence[tuple[int, int]] = (),
+    limits: tuple[float, float] | None = None,
+    numbers: bool | None = False,
+    digits: int = 2,
+    label: str = "",
+    title: str | None = None,
+) -> Axes:
+    """One number for each head of each layer [L, H]; `mark` rings (layer, head) index pairs."""
+    values = _array(values, "values", 2)
+    cmap, limits = _scale(values, limits)
+    layers, heads = values.shape
+    for layer, head in mark:
+        _index(layer, layers, "mark")
+        _index(head, heads, "mark")
+    rows, columns = (list(map(str, range(1, n + 1))) for n in values.shape)
+    ax = _map(
+        ax, values, "values", rows, columns, "rows", "columns", cmap, limits,
+        numbers, digits, "Head", "Layer", title, label,
+    )  # fmt: skip
+    for layer, head in mark:
+        ax.add_patch(
+            plt.Rectangle((head - 0.5, layer - 0.5), 1, 1, fill=False, edgecolor=TEXT, lw=1.8)
+        )
+    return ax
+
+
+def heads_grid(
+    attentions: ArrayLike,
+    tokens: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    *,
+    columns: int | None = None,
+    highlight: int | None = None,
+) -> Axes:
+    """The weights of all heads [H, T, S] as small maps, white for 0 and full ink for 1.
+
+    The maps are `ax.child_axes`, in the order of the heads. Tokens are written along the first
+    column and the last row where they fit.
+    """
+    attentions = _array(attentions, "attentions", 3)
+    heads, queries, keys = attentions.shape
+    _labels(tokens, "tokens", queries, "attentions")
+    _labels(tokens, "tokens", keys, "attentions")
+    if highlight is not None:
+        _index(highlight, heads, "highlight")
+    columns = columns or (heads if heads <= 3 else 3 if heads in (5, 6, 9) else 4)
+    rows = ceil(heads / columns)
+    ax = _axes(ax, 5, 5 / columns * rows * queries / keys + 0.3)
+    ax.set_axis_off()
+    gap_x, gap_y = 0.14 / columns, 0.24 / rows
+    width, height = (1 - gap_x * (columns - 1)) / columns, (1 - gap_y * rows) / rows
+    cell = _size(ax)[0] * width / keys
+    for head in range(heads):
+        row, column = divmod(head, columns)
+        panel = ax.inset_axes(
+            [column * (width + gap_x), 1 - (row + 1) * (height + gap_y), width, height]
+        )
+        _image(panel, attentions[head], WEIGHT_CMAP, (0, 1), "equal")
+        panel.spines[:].set_visible(True)
+        chosen = head == highlight
+        panel.spines[:].set_color(CATEGORIES[1] if chosen else HAIRLINE)
+        panel.spines[:].set_linewidth(1.8 if chosen else 0.8)
+        panel.set_title(
+            f"Head {head + 1}",
+            size=9,
+            weight="bold" if chosen else "normal",
+            color=CATEGORIES[1] if chosen else TEXT,
+            pad=4,
+        )
+        named = tokens is not None and cell > 10
+        first, last = column == 0, head + columns >= heads
+        panel.set_yticks(range(queries), tokens if named else [""] * queries, size=8)
+        panel.set_xticks(range(keys), tokens if named else [""] * keys, size=8, rotation=90)
+        panel.tick_params(labelleft=first, labelbottom=last)
+    return ax
+
+
+# ---------------------------------------------------------------- bars and lines
+
+
+def bars(
+    values: ArrayLike,
+    labels: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    *,
+    horizontal: bool = False,
+    limits: tuple[float, float] | None = None,
+    colors: str | Sequence[str] | None = None,
+    digits: int = 2,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str | None = None,
+) -> Axes:
+    """A bar for each value [N], with the number at its end instead of a value axis.
+
+    Long labels, such as words, read better with `horizontal=True`, first bar on top.
+    """
+    values = _array(values, "values", 1)
+    _labels(labels, "labels", len(values), "values")
+    if colors is not None and not isinstance(colors, str):
+        _labels(colors, "colors", len(values), "values")
+    n = len(values)
+    ax = _axes(ax, *((5, 0.34 * n + 0.6) if horizontal else (min(5, 0.62 * n + 1), 2.6)))
+    at = np.arange(n)
+    draw = ax.barh if horizontal else ax.bar
+    drawn = draw(at, values, 0.68, color=colors or CATEGORIES[0])
+    ax.bar_label(drawn, [_number(v, digits) for v in values], padding=4, size=9, color=TEXT)
+    low, high = limits or (min(values.min(initial=0), 0), max(values.max(initial=0), 0))
+    room = 0.14 * ((high - low) or 1)
+    ends = (low - room * (values.min(initial=0) < 0), high + room * (values.max(initial=0) > 0))
+    names = labels if labels is not None else [""] * n
+    ax.spines[:].set_visible(False)
+    if horizontal:
+        ax.set(xlim=ends, xticks=[], ylim=(n - 0.4, -0.6))
+        ax.set_yticks(at, names)
+        ax.axvline(0, color=HAIRLINE, lw=0.8, zorder=0.9)
+    else:
+        ax.set(ylim=ends, yticks=[])
+        ax.set_xticks(at, names)
+        ax.axhline(0, color=HAIRLINE, lw=0.8, zorder=0.9)
+    return _named(ax, xlabel, ylabel, title)
+
+
+def distribution(
+    scores: ArrayLike,
+    weights: ArrayLike,
+    labels: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    *,
+    titles: tuple[str, str] = ("Score", "Weight"),
+    colors: tuple[str, str] = (MUTED, CATEGORIES[0]),
+    digits: int = 2,
+) -> Axes:
+    """Scores [N] on the left and the weights [N] they become on the right, row by row.
+
+    The two sides are `ax.child_axes`. Weights are drawn on the scale from 0 to 1.
+    """
+    scores, weights = _array(scores, "scores", 1), _array(weights, "weights", 1)
+    if scores.shape != weights.shape:
+        raise ValueError(f"weights has {len(weights)} values for {len(scores)} scores")
+    _labels(labels, "labels", len(scores), "scores")
+    ax = _axes(ax, 5, 0.36 * len(scores) + 0.7)
+    ax.set_axis_off()
+    left, right = ax.inset_axes([0, 0, 0.44, 1]), ax.inset_axes([0.52, 0, 0.48, 1])
+    shared = {"horizontal": True, "digits": digits}
+    bars(scores, labels, left, title=titles[0], colors=colors[0], **shared)
+    bars(weights, None, right, title=titles[1], colors=colors[1], limits=(0, 1), **shared)
+    return ax
+
+
+def curve(
+    x: ArrayLike,
+    ys: ArrayLike,
+    labels: str | Sequence[str] | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    ax: Axes | None = None,
+    *,
+    band: tuple[ArrayLike, ArrayLike] | None = None,
+    xscale: str = "linear",
+    yscale: str = "linear",
+    colors: Sequence[str] | None = None,
+    marker: str | None = None,
+    title: str | None = None,
+) -> Axes:
+    """One line or several, ys [N] or [L, N] over x [N], each named at its right end.
+
+    `band` holds the lower and upper ends of an interval, both shaped like `ys`.
+    """
+    x = _array(x, "x", 1)
+    ys = np.atleast_2d(_array(ys, "ys"))
+    if ys.ndim != 2 or ys.shape[1] != len(x):
+        raise ValueError(f"ys must be [{len(x)}] or [L, {len(x)}] to fit x, got shape {ys.shape}")
+    labels = [labels] if isinstance(labels, str) else labels
+    _labels(labels, "labels", len(ys), "ys")
+    _labels(colors, "colors", len(ys), "ys")
+    colors = colors or [_LINES[i % len(_LINES)] for i in range(len(ys))]
+    ax = _axes(ax, 5, 3)
+    ax.set(xscale=xscale, yscale=yscale)
+    for y, color in zip(ys, colors, strict=True):
+        ax.plot(x, y, color=color, marker=marker, markeredgewidth=0)
+    if band is not None:
+        low, high = (np.atleast_2d(_array(side, "band")) for side in band)
+        if low.shape != ys.shape or high.shape != ys.shape:
+            raise ValueError(
+                f"band must be two arrays shaped like ys {ys.shape}, got {low.shape}, {high.shape}"
+            )
+        for bottom, top, color in zip(low, high, colors, strict=True):
+            ax.fill_between(x, bottom, top, color=color, alpha=0.18, lw=0)
+    ax.grid(axis="y")
+    ax.spines["left"].set_visible(False)
+    if labels is not None:
+        _name_ends(ax, x, ys, labels, colors)
+    return _named(ax, xlabel, ylabel, title)
+
+
+# ---------------------------------------------------------------- points and tokens
+
+
+def vectors(
+    points: ArrayLike,
+    labels: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    *,
+    arrows: bool = False,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str | None = None,
+) -> Axes:
+    """Points [N, 2] of a plane, each labelled beside itself, one colour for each group.
+
+    `arrows` draws each as an arrow from the origin. Both directions have the same unit.
+    """
+    points = _array(points, "points", 2)
+    if points.shape[1] != 2:
+        raise ValueError(f"points must be [N, 2], got shape {points.shape}")
+    _labels(labels, "labels", len(points), "points")
+    _labels(groups, "groups", len(points), "points")
+    names = list(dict.fromkeys(groups)) if groups is not None else [None]
+    color_of = {name: _LINES[i % len(_LINES)] for i, name in enumerate(names)}
+    colors = [color_of[name] for name in (groups if groups is not None else [None] * len(points))]
+    ax = _axes(ax, 5, 3.8)
+    for name, color in color_of.items():
+        mine = [i for i, c in enumerate(colors) if c == color]
+        ax.scatter(*points[mine].T, s=36, color=color, lw=0, label=name, zorder=3)
+    if arrows:
+        ax.scatter(0, 0, s=10, color=MUTED, lw=0)
+        for point, color in zip(points, colors, strict=True):
+            style = {"arrowstyle": "-", "color": color, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", point, (0, 0), arrowprops=style)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.margins(0.18, 0.12)
+    if groups is not None:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(names), labelcolor="linecolor",
+                  handletextpad=0.1, columnspacing=1.2, borderaxespad=0)  # fmt: skip
+    if labels is not None:
+        _name_points(ax, points, labels, colors)
+    return _named(ax, xlabel, ylabel, title)
+
+
+def tokens(
+    tokens: Sequence[str],
+    values: ArrayLike | None = None,
+    ax: Axes | None = None,
+    *,
+    limits: tuple[float, float] | None = None,
+    colors: Sequence[str] | None = None,
+    numbers: bool = True,
+    digits: int = 2,
+    title: str | None = None,
+) -> Axes:
+    """A sentence as chips, flowing like text; each filled by its value, which stands below it.
+
+    Without `values` the chips are plain, or filled with `colors`.
+    """
+    fills = list(colors) if colors is not None else [PAPER] * len(tokens)
+    _labels(fills, "colors", len(tokens), "tokens")
+    captions = [""] * len(tokens)
+    if values is not None:
+        values = _array(values, "values", 1)
+        _labels(tokens, "tokens", len(values), "values")
+        cmap, limits = _scale(values, limits)
+        fills = _fills(values, cmap, limits)
+        captions = [_number(v, digits) for v in values] if numbers else captions
+    width = _size(ax)[0] if ax else 5 * 72
+    line = 42 if any(captions) else 30
+    places, x, y = [], 0.0, 0.0
+    for token in tokens:
+        size = _chip_width(token)
+        if x and x + size > width:
+            x, y = 0.0, y + line
+        places.append((x + size / 2, y))
+        x += size + _GAP
+    height = y + line
+    ax = _canvas(ax, width, height)
+    for token, fill, caption, (x, y) in zip(tokens, fills, captions, places, strict=True):
+        _chip(ax, x, y + 14, token, fill)
+        if caption:
+            ax.text(x, y + 33, caption, size=8, color=MUTED, ha="center", va="center")
+    return _named(ax, "", "", title)
+
+
+def arcs(
+    weights: ArrayLike,
+    tokens: Sequence[str],
+    query: int,
+    ax: Axes | None = None,
+    *,
+    smallest: float = 0.005,
+    digits: int = 2,
+    title: str | None = None,
+) -> Axes:
+    """Where one token looks: arcs from the query to its keys, as thick as their weights.
+
+    `weights` is the query's row [S] or the whole map [T, S] with T = S. The tokens stand in a
+    line where the line is short enough, else in a column. Weights below `smallest` get no arc.
+    """
+    weights = _array(weights, "weights")
+    if weights.ndim == 2:
+        _labels(tokens, "tokens", weights.shape[0], "weights")
+        _index(query, len(tokens), "query")
+        weights = weights[query]
+    weights = _array(weights, "weights", 1)
+    _labels(tokens, "tokens", len(weights), "weights")
+    _index(query, len(tokens), "query")
+    sizes = [_chip_width(token) for token in tokens]
+    length = sum(sizes) + _GAP * (len(tokens) - 1)
+    upright = length > (_size(ax)[0] if ax else 5 * 72)
+    if upright:
+        reach = 130
+        at = np.array([[max(sizes) + 34, 14 + 24.0 * i] for i in range(len(tokens))])
+        ax = _canvas(ax, max(sizes) + 34 + reach, 24 * len(tokens) + 4)
+        out, span = np.array([1, 0]), 24 * len(tokens)
+    else:
+        reach = 40 + 0.22 * length
+        starts = np.cumsum([0, *sizes[:-1]]) + _GAP * np.arange(len(tokens))
+        at = np.stack([starts + np.array(sizes) / 2, np.full(len(tokens), reach)], axis=1)
+        ax = _canvas(ax, length, reach + 46)
+        out, span = np.array([0, -1]), length
+    for key in np.argsort(weights):
+        if weights[key] < smallest:
+            continue
+        a, b = at[query], at[key]
+        if key == query:
+            along = np.array([out[1], out[0]]) * 16
+            path = [a, a + along + out * 30, a - along + out * 30, a]
+        else:
+            bulge = out * reach * (0.35 + 0.85 * min(1, np.abs(b - a).sum() / span))
+            path = [a, a + bulge, b + bulge, b]
+        ax.add_patch(
+            PathPatch(
+                Curve(path, [Curve.MOVETO] + 3 * [Curve.CURVE4]),
+                fill=False, color=CATEGORIES[0], lw=0.6 + 7 * weights[key],
+                alpha=0.35 + 0.5 * weights[key], capstyle="butt",
+            )
+        )  # fmt: skip
+    fills = _fills(weights, WEIGHT_CMAP, (0, 1))
+    for i, (token, (x, y)) in enumerate(zip(tokens, at, strict=True)):
+        x, y = (x - sizes[i] / 2, y) if upright else (x, y + 12)
+        _chip(ax, x, y, token, fills[i], edge=CATEGORIES[1] if i == query else HAIRLINE)
+        where = (26, y) if upright else (x, y + 20)
+        ax.text(*where, _number(weights[i], digits), size=8, color=MUTED, va="center",
+                ha="right" if upright else "center")  # fmt: skip
+    return _named(ax, "", "", title)
+
+
+# ---------------------------------------------------------------- what the functions share
+
+_LINES = (*CATEGORIES[:6], CATEGORIES[7])  # yellow is too pale for a line or a word
+_GAP = 7  # points between two chips
+_TEXT_SIZE = 10
+
+
+def _array(values: ArrayLike, name: str, ndim: int | None = None) -> np.ndarray:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    values = np.asarray(values, dtype=float)
+    if ndim is not None and values.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} axes, got shape {values.shape}")
+    return values
+
+
+def _labels(labels: Sequence | None, name: str, n: int, what: str) -> None:
+    if labels is not None and len(labels) != n:
+        raise ValueError(f"{name} has {len(labels)} entries, {what} needs {n}")
+
+
+def _index(index: int, n: int, name: str) -> None:
+    if not 0 <= index < n:
+        raise ValueError(f"{name}={index} is not an index from 0 to {n - 1}")
+
+
+def _axes(ax: Axes | None, width: float, height: float) -> Axes:
+    return ax or plt.subplots(figsize=(width, height))[1]
+
+
+def _size(ax: Axes) -> tuple[float, float]:
+    """Width and height of the Axes in points, before the layout makes room for labels."""
+    box = ax.get_window_extent()
+    return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
+
+
+def _canvas(ax: Axes | None, width: float, height: float) -> Axes:
+    """An empty Axes whose unit is the point, y downwards."""
+    ax = _axes(ax, width / 72, height / 72)
+    ax.set(xlim=(0, width), ylim=(height, 0))
+    ax.set_axis_off()
+    return ax
+
+
+def _named(ax: Axes, xlabel: str, ylabel: str, title: str | None) -> Axes:
+    if xlabel:
+        ax.set_xlabel(xlabel)
+    if ylabel:
+        ax.set_ylabel(ylabel)
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def _number(value: float, digits: int) -> str:
+    if value == round(value) and abs(value) < 1:
+        return "0"
+    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _text_width(text: str, size: float) -> float:
+    """Width in points."""
+    return TextPath((0, 0), text, size=size).get_extents().width if text.strip() else 0.0
+
+
+def _chip_width(token: str) -> float:
+    return _text_width(token, _TEXT_SIZE) + 13
+
+
+def _chip(ax: Axes, x: float, y: float, token: str, fill, edge: str = HAIRLINE) -> None:
+    box = {
+        "boxstyle": "round,pad=0.36,rounding_size=0.7",
+        "facecolor": fill,
+        "edgecolor": edge,
+        "linewidth": 0.8 if edge == HAIRLINE else 1.8,
+    }
+    ax.text(x, y, token, size=_TEXT_SIZE, color=_readable(fill), bbox=box,
+            ha="center", va="center_baseline", zorder=3)  # fmt: skip
+
+
+def _fills(values: np.ndarray, cmap: str, limits: tuple[float, float]) -> list:
+    low, high = limits
+    return list(mpl.colormaps[cmap]((values - low) / (high - low)))
+
+
+def _luminance(color) -> float:
+    """Relative luminance as WCAG defines it."""
+    rgb = np.array(to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def _readable(background) -> str:
+    """The colour in which text on this background has a contrast of 4.5 or more."""
+    light = _luminance(background)
+    for color in (TEXT, "white", "black"):
+        low, high = sorted([light, _luminance(color)])
+        if (high + 0.05) / (low + 0.05) >= 4.5:
+            return color
+    return "black"
+
+
+def _scale(values: np.ndarray, limits: tuple[float, float] | None) -> tuple[str, tuple]:
+    if limits is None:
+        largest = float(np.nanmax(np.abs(values), initial=0)) or 1.0
+        limits = (-largest if np.nanmin(values, initial=0) < 0 else 0, largest)
+    if not limits[0] < limits[1]:
+        raise ValueError(f"limits must rise, got {limits}")
+    return (DIVERGING_CMAP if limits[0] < 0 else WEIGHT_CMAP), limits
+
+
+def _image(ax: Axes, values: np.ndarray, cmap: str, limits: tuple, aspect: str):
+    """Each number as one cell; white gaps between cells that are large enough to have them."""
+    image = ax.imshow(
+        values, cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="none", aspect=aspect
+    )
+    rows, columns = values.shape
+    width, height = _size(ax)
+    if min(width / columns, height / rows) > 9:
+        ax.set_xticks(np.arange(columns - 1) + 0.5, minor=True)
+        ax.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
+        ax.grid(which="minor", color=PAPER, lw=1)
+    ax.spines[:].set_visible(False)
+    return image
+
+
+def _map(
+    ax, values, name, rows, columns, rows_name, columns_name, cmap, limits,
+    numbers, digits, xlabel, ylabel, title, label,
+) -> Axes:  # fmt: skip
+    """The one heatmap behind `weights`, `matrix`, `similarity` and `layer_head`."""
+    n_rows, n_columns = values.shape
+    _labels(rows, rows_name, n_rows, name)
+    _labels(columns, columns_name, n_columns, name)
+    square = 1 / 3 <= n_rows / n_columns <= 3 or max(n_rows, n_columns) <= 24
+    cell = min(0.5, 4 / n_columns, 6 / n_rows) if square else 0
+    ax = _axes(ax, n_columns * cell + 1.2, n_rows * cell + 0.9) if square else _axes(ax, 5, 3)
+    width, height = _size(ax)
+    pitch = min(width / n_columns, height / n_rows, 72 * cell or np.inf)
+    image = _image(ax, values, cmap, limits, "equal" if square else "auto")
+
+    if numbers is None:
+        longest = max((_number(v, digits) for v in (values.min(), values.max())), key=len)
+        numbers = _text_width(longest, 8.5) + 5 < pitch
+    if numbers:
+        for (row, column), fill in zip(
+            np.ndindex(values.shape), _fills(values.ravel(), cmap, limits), strict=True
+        ):
+            text = _number(values[row, column], digits)
+            ax.text(column, row, text, size=8.5, color=_readable(fill),
+                    ha="center", va="center_baseline")  # fmt: skip
+    else:
+        bar = ax.figure.colorbar(image, ax=ax, aspect=24, shrink=0.7, pad=0.03, label=label)
+        bar.outline.set_visible(False)
+        low, high = limits
+        bar.set_ticks([low, 0, high] if low < 0 < high else [low, (low + high) / 2, high])
+
+    if columns is not None:
+        slanted = max(_text_width(str(c), 9) for c in columns) + 3 > pitch
+        turn = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
+        ax.xaxis.tick_top()
+        ax.xaxis.set_label_position("top")
+        ax.set_xticks(range(n_columns), columns, **turn)
+    else:
+        ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
+    if rows is not None:
+        ax.set_yticks(range(n_rows), rows)
+    else:
+        ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
+    return _named(ax, xlabel, ylabel, title)
+
+
+def _name_ends(ax: Axes, x: np.ndarray, ys: np.ndarray, labels: Sequence[str], colors) -> None:
+    """Each line's name at its right end, moved up or down until no two overlap."""
+    ax.figure.draw_without_rendering()
+    points_per_pixel = 72 / ax.figure.dpi
+    ends = [(x[np.isfinite(y)][-1], y[np.isfinite(y)][-1]) for y in ys]
+    heights = ax.transData.transform(ends)[:, 1] * points_per_pixel
+    for end, height, spread, label, color in zip(
+        ends, heights, _spread(heights, 13), labels, colors, strict=True
+    ):
+        ax.annotate(
+            label, end, (8, spread - height), textcoords="offset points", color=color,
+            size=9.5, va="center_baseline", annotation_clip=False,
+        )  # fmt: skip
+
+
+def _spread(heights: np.ndarray, gap: float) -> np.ndarray:
+    """The nearest heights, in the least-squares sense, that are `gap` apart in the same order."""
+    order = np.argsort(heights, kind="stable")
+    blocks = []  # pool adjacent violators: [mean, size]
+    for rank, height in enumerate(heights[order]):
+        blocks.append([height - rank * gap, 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (a, n), (b, m) = blocks[-2:]
+            blocks[-2:] = [[(a * n + b * m) / (n + m), n + m]]
+    spread = np.empty(len(heights))
+    means = np.repeat([mean for mean, _ in blocks], [size for _, size in blocks])
+    spread[order] = means + gap * np.arange(len(heights))
+    return spread
+
+
+def _name_points(ax: Axes, points: np.ndarray, labels: Sequence[str], colors) -> None:
+    """Each point's name on the side, and at the distance, where it covers least."""
+    ax.figure.draw_without_rendering()
+    at = ax.transData.transform(points) * 72 / ax.figure.dpi
+    frame = np.array(ax.get_window_extent().extents) * 72 / ax.figure.dpi
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at]
+    for (x, y), point, label, color in zip(at, points, labels, colors, strict=True):
+        half_w, half_h = _text_width(label, 9.5) / 2 + 1, 6.0
+        best = None
+        for distance in (5, 14, 26):
+            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
+                cx, cy = dx * (half_w + distance), dy * (half_h + distance)
+                box = (x + cx - half_w, y + cy - half_h, x + cx + half_w, y + cy + half_h)
+                cost = sum(_overlap(box, other) for other in taken) + distance / 5
+                cost += 2 * half_w * 2 * half_h - _overlap(box, frame)
+                if best is None or cost < best[0]:
+                    best = (cost, cx, cy, box, distance)
+        _, cx, cy, box, distance = best
+        taken.append(box)
+        line = {"arrowstyle": "-", "color": HAIRLINE, "lw": 0.8, "shrinkB": 4, "shrinkA": 0}
+        ax.annotate(
+            label, point, (cx, cy), textcoords="offset points", color=color, size=9.5,
+            ha="center", va="center_baseline", arrowprops=line if distance > 5 else None,
+        )  # fmt: skip
+
+
+def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(width, 0) * max(height, 0)
