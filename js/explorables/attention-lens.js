@@ -28,9 +28,10 @@ export default explorable({
 
   limits: (values, { sentences }) => ({ position: sentences[values.sentence].tokens.length }),
 
-  numbers: ({ tokens, weights }) => {
+  numbers: ({ tokens, weights, row, position }) => {
     const names = tokens.map((token, i) => `${i + 1} ${token}`);
-    return { columns: ["query \\ key", ...names], rows: weights.map((row, i) => [names[i], ...row]) };
+    const arcs = [`arcs from ${names[position - 1]}`, ...row];
+    return { columns: ["query \\ key", ...names], rows: [arcs, ...weights.map((line, i) => [names[i], ...line])] };
   },
 
   sentence({ tokens, row, position, layer, head, temperature }) {

@@ -1,10 +1,14 @@
-// Turn scores into weights, and heat or cool the result.
+// Turn scores into weights, and heat or cool the result. A key keeps its colour from score to
+// weight.
 
-import { bar } from "../lib/bars.js";
+import { bar, dragHandlers } from "../lib/bars.js";
+import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
-import { argmax, entropy, softmax } from "../lib/math.js";
+import { entropy, softmax } from "../lib/math.js";
+
+const COLOURS = [1, 2, 3, 4, 5, 6].map((i) => `var(--ic-${i})`).concat("#f0e442", "var(--ic-text)");
 
 const same = (a, b) => a.length === b.length && a.every((value, i) => value === b[i]);
 
@@ -12,9 +16,14 @@ export default explorable({
   name: "softmax-temperature",
   inPicture: ["scores"],
 
-  compute({ values }) {
+  compute({ values, data }) {
+    const plain = softmax(values.scores);
     const weights = softmax(values.scores, values.temperature);
-    return { ...values, weights, entropy: entropy(weights), uniform: Math.log(values.scores.length) };
+    return {
+      ...values, plain, weights,
+      spread: entropy(weights), plainSpread: entropy(plain), uniform: Math.log(values.scores.length),
+      curve: data.temperatures.map(([T, text]) => ({ T, text, spread: entropy(softmax(values.scores, T)) })),
+    };
   },
 
   react(trait, values, { examples }) {
@@ -27,60 +36,109 @@ export default explorable({
   },
 
   numbers: (view) => ({
-    columns: ["", "score", "weight"],
+    columns: ["", "score", "weight at T = 1", "weight"],
     rows: [
-      ...view.scores.map((score, i) => [`key ${i + 1}`, score, view.weights[i]]),
-      ["entropy (nats)", "", view.entropy],
-      ["entropy at most: ln n", "", view.uniform],
+      ...view.scores.map((score, i) => [`key ${i + 1}`, score, view.plain[i], view.weights[i]]),
+      ["entropy (nats)", "", view.plainSpread, view.spread],
+      ["as many equal keys", "", Math.exp(view.plainSpread), Math.exp(view.spread)],
+      ["entropy at most: ln n", "", "", view.uniform],
+      ...view.curve.map(({ text, spread }) => [`entropy at T = ${text}`, "", "", spread]),
     ],
   }),
 
-  sentence({ scores, weights, temperature, entropy, uniform }) {
-    const top = argmax(weights);
-    const spread = entropy / uniform;
-    const how = spread < 0.05 ? "almost a hard choice" : spread > 0.95 ? "almost an even split" : "a soft choice";
-    return `At T = ${number(temperature)}, key ${top + 1} with score ${number(scores[top])} gets ${percent(weights[top])} of the weight: ${how}, entropy ${fixed(entropy)} of at most ${fixed(uniform)} nats.`;
+  sentence({ scores, weights, temperature, spread, uniform }) {
+    const highest = Math.max(...scores);
+    const top = scores.flatMap((score, i) => (score === highest ? [i] : []));
+    const share = percent(weights[top[0]]);
+    const who = top.length === 1
+      ? `key ${top[0] + 1} (score ${number(highest)}) takes ${share} of the weight`
+      : top.length === scores.length
+        ? `all ${scores.length} keys take ${share} each`
+        : `keys ${listed(top.map((i) => i + 1))} (score ${number(highest)}) take ${share} each`;
+    return `At T = ${number(temperature)}, ${who}. Entropy ${fixed(spread)} of at most ${fixed(uniform)} nats: as spread out as ${fixed(Math.exp(spread), 1)} equal keys.`;
   },
 
   draw(view, api) {
-    const narrow = api.width < 520;
-    const input = narrow ? 124 : 150;
-    const column = Math.floor((api.width - input - 24) / 2);
-    const reach = reachOf(view.scores);
-    const low = Math.min(...view.scores) < 0 ? -reach : 0;
-    const write = (i) => (score) => api.set({ scores: view.scores.map((old, at) => (at === i ? round(score, reach) : old)) });
+    const narrow = api.width < 480;
+    const input = narrow ? 122 : 150;
+    const column = Math.floor(narrow ? api.width - input - 12 : (api.width - input - 24) / 2);
+    const [low, high] = axisOf(view.scores, api.id);
+    const write = (i) => (score) => {
+      const scores = view.scores.map((old, at) => (at === i ? Number(score.toFixed(high <= 12 ? 1 : 0)) : old));
+      dragged.set(api.id, { scores, axis: [low, high] });
+      api.set({ scores });
+    };
+    const mark = view.temperature !== 1 && h("span", { class: "ic-head" }, "┃ at T = 1");
+    const heads = [h("span", { class: "ic-head" }, "score"), h("span", { class: "ic-head" }, "weight ", mark)];
+    const row = (score, i) => [
+      bar({ value: score, low, high, width: column, colour: COLOURS[i], onDrag: write(i), label: `Score ${i + 1}: ${number(score)}` }),
+      share(view, i, column),
+    ];
+    const pair = (parts) => (narrow ? h("div", {}, parts) : parts);
     return [
-      h("div", { class: "ic-rows", style: `grid-template-columns:${input}px 1fr 1fr` },
-        h("span"), h("span", { class: "ic-head" }, "score"), h("span", { class: "ic-head" }, "weight"),
-        view.scores.map((score, i) => [
-          api.control("scores", i),
-          bar({ value: score, low, high: reach, width: column, colour: "var(--ic-muted)", onDrag: write(i), label: `Score ${i + 1}: ${number(score)}` }),
-          bar({ value: view.weights[i], low: 0, high: 1, width: column, text: fixed(view.weights[i], 3), label: `Weight ${i + 1}: ${fixed(view.weights[i], 3)}` }),
-        ]),
+      h("div", { class: "ic-rows", style: `grid-template-columns:${narrow ? `${input}px 1fr` : `${input}px 1fr 1fr`}` },
+        h("span"), narrow ? h("span", { class: "ic-head" }, "score, weight ", mark) : heads,
+        view.scores.map((score, i) => [api.control("scores", i), pair(row(score, i))]),
       ),
       api.length("scores"),
-      entropyScale(view, api.width),
+      entropyCurve(view, api),
     ];
   },
 });
 
-/** Where the score axis ends: a round number that leaves room to drag. */
-function reachOf(scores) {
+const listed = (names) => `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+
+// The score axis ends at a round number that leaves room to drag. While a bar is being dragged the
+// axis must not change under the pointer, so a drag keeps the one it began with.
+const dragged = new Map();
+
+function axisOf(scores, id) {
+  const last = dragged.get(id);
+  if (last && same(last.scores, scores)) return last.axis;
   const largest = Math.max(...scores.map(Math.abs));
-  return [6, 12, 60, 120, 600].find((reach) => largest <= reach) ?? 1000;
+  const reach = [6, 12, 60, 120, 600].find((end) => largest <= end) ?? 1000;
+  return [Math.min(...scores) < 0 ? -reach : 0, reach];
 }
 
-const round = (score, reach) => Number(score.toFixed(reach <= 12 ? 1 : 0));
+/** One weight as a part of the whole, which the pale track is; a mark where it is at T = 1. */
+function share({ weights, plain, temperature }, i, width, height = 26) {
+  const whole = width - 46;
+  const text = fixed(weights[i], 3);
+  return h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Weight ${i + 1}: ${text}` },
+    h("rect", { x: 0, y: 4, width: whole, height: height - 8, rx: 2, fill: "var(--ic-soft)" }),
+    h("rect", { x: 0, y: 4, width: Math.max(weights[i] * whole, 1), height: height - 8, rx: 2, fill: COLOURS[i] }),
+    temperature !== 1 && h("rect", { x: plain[i] * whole - 1, y: 1, width: 2, height: height - 2, fill: "var(--ic-text)", stroke: "var(--ic-paper)", "stroke-width": 0.5 }),
+    h("text", { class: "ic-label", x: width, y: height / 2, "text-anchor": "end", "dominant-baseline": "central" }, text),
+  );
+}
 
-function entropyScale({ entropy, uniform }, width) {
-  const [left, right] = [4, width - 4];
-  const x = left + (entropy / uniform) * (right - left);
-  return h("svg", { class: "ic-entropy", width, height: 58, viewBox: `0 0 ${width} 58`, role: "img", "aria-label": `Entropy ${fixed(entropy)} nats, between 0 and ${fixed(uniform)}` },
-    h("line", { class: "ic-hairline", x1: left, x2: right, y1: 26, y2: 26 }),
-    h("line", { x1: left, x2: x, y1: 26, y2: 26, stroke: "var(--ic-ink)", "stroke-width": 4, "stroke-linecap": "round" }),
-    h("circle", { cx: x, cy: 26, r: 6, fill: "var(--ic-ink)" }),
-    h("text", { class: "ic-label", x: Math.min(Math.max(x, 50), width - 50), y: 11, "text-anchor": "middle" }, `entropy ${fixed(entropy)}`),
-    h("text", { class: "ic-axis", x: left, y: 48 }, "0: one key takes all"),
-    h("text", { class: "ic-axis", x: right, y: 48, "text-anchor": "end" }, `ln n = ${fixed(uniform)}: even`),
+function entropyCurve({ curve, temperature, spread, uniform, scores }, { width, set }) {
+  const height = 158;
+  const edge = { left: 8, right: width - 10, top: 40, bottom: height - 36 };
+  const [coldest, hottest] = [curve[0].T, curve.at(-1).T];
+  const x = (T) => edge.left + (Math.log(T / coldest) / Math.log(hottest / coldest)) * (edge.right - edge.left);
+  const y = (nats) => edge.bottom - (nats / uniform) * (edge.bottom - edge.top);
+  const drag = dragHandlers((at) => {
+    const along = clamp((at * width - edge.left) / (edge.right - edge.left), 0, 1);
+    set({ temperature: clamp(Number((coldest * (hottest / coldest) ** along).toPrecision(2)), coldest, hottest) });
+  });
+  const [px, py] = [x(temperature), y(spread)];
+  const leftwards = px > 110;
+  const below = py < edge.top + 22;
+  return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Entropy against temperature: ${fixed(spread)} nats at T = ${number(temperature)}, between 0 and ${fixed(uniform)}`, ...drag },
+    h("rect", { width, height, fill: "transparent" }),
+    h("text", { class: "ic-axis", x: 0, y: 13 }, "Entropy (nats)"),
+    h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.top, y2: edge.top }),
+    h("text", { class: "ic-axis", x: edge.left, y: edge.top - 6 }, `ln ${scores.length} = ${fixed(uniform)}: an even split`),
+    h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.bottom, y2: edge.bottom }),
+    h("text", { class: "ic-axis", x: edge.right, y: edge.bottom - 6, "text-anchor": "end" }, "0: one key takes all"),
+    h("polyline", { points: curve.map((point) => `${x(point.T).toFixed(1)},${y(point.spread).toFixed(1)}`).join(" "), fill: "none", stroke: "var(--ic-ink)", "stroke-width": 2.2, "stroke-linejoin": "round" }),
+    [0.05, 0.2, 1, 5, 20].map((T) => h("text", { class: "ic-axis", x: x(T), y: edge.bottom + 16, "text-anchor": T === coldest ? "start" : T === hottest ? "end" : "middle" }, String(T))),
+    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Temperature T"),
+    h("circle", { class: "ic-grip", cx: px, cy: py, r: 7, style: "fill:var(--ic-ink);stroke:var(--ic-paper)" }),
+    h("text", {
+      class: "ic-label", x: px + (leftwards ? -12 : 12), y: py + (below ? 20 : -10), "text-anchor": leftwards ? "end" : "start",
+      style: "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px;font-weight:600",
+    }, `entropy ${fixed(spread)}`),
   );
 }

@@ -23,6 +23,19 @@ export function explorable(definition) {
   return { definition, render: (context) => mount(definition, context) };
 }
 
+/** What the learner changed with all that follows from it, to be written as one change. */
+export function consequences(definition, before, change, data) {
+  const changes = { ...change };
+  for (const trait of Object.keys(change)) {
+    Object.assign(changes, definition.react?.(trait, { ...before, ...changes }, data));
+  }
+  const after = { ...before, ...changes };
+  for (const [trait, maximum] of Object.entries(definition.limits?.(after, data) ?? {})) {
+    if (after[trait] > maximum) changes[trait] = maximum;
+  }
+  return changes;
+}
+
 function mount(definition, { model, el }) {
   const spec = model.get("spec");
   const traits = spec.controls.map((one) => one.trait);
@@ -40,20 +53,10 @@ function mount(definition, { model, el }) {
 
   const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
 
-  /** Writes what the learner changed, with all that follows from it, as one change. */
   function set(change) {
-    let values = { ...read(), ...change };
-    const changes = { ...change };
-    for (const trait of Object.keys(change)) {
-      const more = definition.react?.(trait, values, prepared) ?? {};
-      Object.assign(changes, more);
-      values = { ...values, ...more };
+    for (const [trait, value] of Object.entries(consequences(definition, read(), change, prepared))) {
+      model.set(trait, value);
     }
-    const limits = definition.limits?.(values, prepared) ?? {};
-    for (const [trait, maximum] of Object.entries(limits)) {
-      if (values[trait] > maximum) changes[trait] = maximum;
-    }
-    for (const [trait, value] of Object.entries(changes)) model.set(trait, value);
     model.save_changes();
   }
 

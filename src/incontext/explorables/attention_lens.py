@@ -101,13 +101,11 @@ class AttentionLens(Explorable):
         return softmax(torch.from_numpy(np.array(scores)), self.temperature)
 
     def numbers(self):
-        tokens = self._tokens[self.sentence]
-        rows = [
-            [f"{i} {token}", *row]
-            for i, (token, row) in enumerate(zip(tokens, self._weights().tolist()), start=1)
-        ]
-        keys = [f"{i} {token}" for i, token in enumerate(tokens, start=1)]
-        return Numbers(["query \\ key", *keys], rows)
+        names = [f"{i} {t}" for i, t in enumerate(self._tokens[self.sentence], start=1)]
+        rows = self._weights().tolist()
+        arcs = [f"arcs from {names[self.position - 1]}", *rows[self.position - 1]]
+        table = [[name, *row] for name, row in zip(names, rows, strict=True)]
+        return Numbers(["query \\ key", *names], [arcs, *table])
 
     def draw(self, figure):
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])

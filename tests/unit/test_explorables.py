@@ -1,0 +1,182 @@
+"""What all explorables promise: traits that are controls, one figure, a picture, a provenance."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+from explorable_states import candidates
+from traitlets import TraitError
+
+from incontext import explorables
+from incontext.explorables.base import PROVENANCES, STATIC, Explorable, Numbers, pack
+from incontext.explorables.controls import slider
+
+FIELD_LABELS = {
+    "Temperature", "Heads", "Head", "Layer", "Position", "d_k", "Sequence length", "Training step",
+    "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c", "Exclude inputs",
+    "Margin", "Target weight",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=explorables.__all__)
+def explorable(request) -> Explorable:
+    return getattr(explorables, request.param)()
+
+
+@pytest.fixture(autouse=True)
+def put_back(request):
+    yield
+    if "explorable" in request.fixturenames:
+        one = request.getfixturevalue("explorable")
+        for _ in range(2):  # a control may move another; the second round settles it
+            for name, value in one.spec["initial"].items():
+                setattr(one, name, value)
+
+
+def figure_of(explorable):
+    return BeautifulSoup(explorable.to_html(), "html.parser").find("figure")
+
+
+def test_figure_has_what_the_page_needs(explorable):
+    figure = figure_of(explorable)
+    assert figure["class"] == ["explorable"]
+    assert figure["data-explorable"] == explorable.name
+    assert figure["data-provenance"] in PROVENANCES
+    image = figure.find("img", class_="explorable-fallback")
+    assert len(image["alt"]) > 40
+    assert image["src"].startswith("data:image/svg+xml;base64,")
+    assert figure.find("figcaption").text == explorable.caption
+
+
+def test_caption_says_where_the_numbers_come_from(explorable):
+    words = {
+        "learned": "Learned weights: all-MiniLM-L6-v2",
+        "random": r"[Rr]andom weights.*seed",
+        "illustrative": "Illustrative",
+        "exact": "Exact",
+    }
+    assert re.search(words[explorable.provenance], explorable.caption, re.DOTALL)
+
+
+def test_state_travels_whole(explorable):
+    state = json.loads(figure_of(explorable).find("script", class_="explorable-state").text)
+    assert state["initial"] == explorable.values()
+    assert [c["trait"] for c in state["controls"]] == explorable.control_names()
+    assert state["data"] == json.loads(json.dumps(explorable.data()))
+
+
+def test_labels_are_the_fields_names(explorable):
+    assert {c["label"] for c in explorable.spec["controls"]} <= FIELD_LABELS
+
+
+def test_bundle_stands_alone(explorable):
+    script = (STATIC / f"{explorable.name}.js").read_text()
+    assert f'["{explorable.name}"]' in script
+    assert "http://www.w3.org" in script and "https://" not in script
+    assert not re.search(r"\bimport\b[ (]", script)
+
+
+def test_same_state_same_bytes(explorable):
+    assert explorable.to_html() == explorable.to_html()
+
+
+def test_numbers_are_finite_and_move_with_every_control(explorable):
+    for control in explorable.spec["controls"]:
+        seen = set()
+        for value in candidates(control):
+            limit = explorable.limits().get(control["trait"])
+            setattr(explorable, control["trait"], value if limit is None else min(value, limit))
+            numbers = explorable.numbers()
+            cells = [cell for row in numbers.rows for cell in row if not isinstance(cell, str)]
+            assert cells and np.isfinite(cells).all()
+            seen.add(json.dumps(numbers.rows))
+        if control["trait"] != "position":  # it says which row is drawn large, not what is in it
+            assert len(seen) > 1, f"{control['trait']} changes no number"
+
+
+def test_out_of_range_is_refused_by_name(explorable):
+    for control in explorable.spec["controls"]:
+        wrong = {
+            "slider": lambda c: c["maximum"] * 2 + 1,
+            "integer": lambda c: c["maximum"] + 1,
+            "steps": lambda c: -1,
+            "select": lambda c: "no such option",
+            "toggle": lambda c: "perhaps",
+            "number-list": lambda c: [c["maximum"] + 1] * c["min_length"],
+        }[control["kind"]](control)
+        before = explorable.values()
+        with pytest.raises(TraitError, match=control["trait"]):
+            setattr(explorable, control["trait"], wrong)
+        assert explorable.values() == before
+
+
+def test_limits_hold_after_a_change(explorable):
+    for trait in explorable.limits():
+        control = next(c for c in explorable.spec["controls"] if c["trait"] == trait)
+        setattr(explorable, trait, control["maximum"])
+        assert getattr(explorable, trait) == explorable.limits()[trait]
+
+
+def test_alt_text_follows_the_state(explorable):
+    texts = set()
+    for control in explorable.spec["controls"]:
+        for value in candidates(control)[-2:]:
+            setattr(explorable, control["trait"], value)
+            texts.add(explorable.alt())
+    assert len(texts) > 1
+
+
+def test_widget_and_page_show_the_same_object(explorable):
+    data, _ = explorable._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert data["text/html"] == explorable.to_html()
+    assert data["text/plain"] == explorable.title
+
+
+def test_pack_loses_at_most_half_a_step():
+    array = np.random.default_rng(3).normal(size=(5, 7))
+    packed, read = pack(array)
+    assert packed["shape"] == [5, 7]
+    assert np.abs(read - array).max() <= packed["step"] / 2 * (1 + 1e-9)
+    constant, read = pack(np.full((2, 3), 0.25), bits=8)
+    np.testing.assert_array_equal(read, 0.25)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: pack([1.0, np.nan]), "finite"),
+        (lambda: pack([]), "at least one"),
+        (lambda: pack([1.0], bits=12), "bits=12"),
+        (lambda: Numbers(["a", "b"], [[1.0]]), "1 cells for 2 columns"),
+        (lambda: slider("Temperature", 1, minimum=0, maximum=2, scale="log"), "minimum=0"),
+        (lambda: slider("Temperature", 1, minimum=1, maximum=2, scale="cubic"), "cubic"),
+        (lambda: explorables.AttentionLens(sentences="one string"), "list"),
+    ],
+)
+def test_bad_input_is_named(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()
+
+
+def test_lens_takes_your_own_sentences():
+    lens = explorables.AttentionLens(sentences=["Birds sing.", "Dogs bark at night."], layer=2)
+    assert lens.sentence == "Birds sing." and lens.layer == 2
+    lens.sentence = "Dogs bark at night."
+    assert len(lens.numbers().rows) == 1 + 7  # [CLS] dogs bark at night . [SEP]
+
+
+def test_controls_link_like_any_widget():
+    from ipywidgets import jslink
+    from ipywidgets.widgets import FloatSlider
+
+    seen = []
+    explorable = explorables.SoftmaxTemperature()
+    explorable.observe(lambda change: seen.append(change.new), names="temperature")
+    explorable.temperature = 0.3
+    assert seen == [0.3]
+    link = jslink((explorable, "temperature"), (FloatSlider(), "value"))
+    assert link.source[1] == "temperature"

