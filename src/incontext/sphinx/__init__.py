@@ -1,16 +1,14 @@
 """The Sphinx extension of the book: explorables, math without JavaScript, an honest cache.
 
-Beside its three parts it keeps the pages free of what they do not need (the widgets' state, fetches
-that a browser refuses under `file://`) and takes the repository's address from the environment.
+Beside its parts it takes the repository's address from the environment and keeps out of the pages
+what they do not need: the widgets' state, Thebe, fetches that a browser refuses under `file://`.
 """
 
-import importlib.util
 import os
-from importlib import import_module
 
 from sphinx.application import Sphinx
 
-from . import cache, math
+from . import cache, explorables, math
 
 # Under file:// a browser refuses the fetches with which the search page makes its excerpts.
 SEARCH_FROM_FOLDER = (
@@ -20,18 +18,27 @@ SEARCH_FROM_FOLDER = (
 
 def link_repository(app: Sphinx, config) -> None:
     """Add the repository's buttons where the environment names a repository (GitHub Actions)."""
-    repository = os.environ.get("GITHUB_REPOSITORY")
     config.html_baseurl = os.environ.get("BOOK_URL", config.html_baseurl)
-    if not repository:
-        config.html_theme_options.pop("repository_url", None)
-        return
-    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-    config.html_theme_options.update(
-        repository_url=f"{server}/{repository}",
-        use_repository_button=True,
-        use_edit_page_button=True,
-        use_issues_button=True,
-    )
+    repository = os.environ.get("GITHUB_REPOSITORY")
+    if repository:
+        server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+        config.html_theme_options.update(
+            repository_url=f"{server}/{repository}",
+            use_repository_button=True,
+            use_edit_page_button=True,
+            use_issues_button=True,
+        )
+
+
+def remove_thebe(app: Sphinx, config) -> None:
+    """Jupyter Book always loads Thebe, which then puts its scripts on every page, also when off."""
+    for name, listeners in app.events.listeners.items():
+        app.events.listeners[name] = [
+            listener
+            for listener in listeners
+            if not getattr(listener.handler, "__module__", "").startswith("sphinx_thebe")
+        ]
+    app.registry.css_files = [item for item in app.registry.css_files if "thebe" not in item[0]]
 
 
 def drop_widget_state(app: Sphinx, pagename: str, *_) -> None:
@@ -42,10 +49,9 @@ def drop_widget_state(app: Sphinx, pagename: str, *_) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", link_repository)
+    app.connect("config-inited", remove_thebe)
     app.connect("html-page-context", drop_widget_state, priority=100)
     app.add_js_file(None, body=SEARCH_FROM_FOLDER)
-    math.setup(app)
-    cache.setup(app)
-    if importlib.util.find_spec("incontext.sphinx.explorables"):
-        import_module("incontext.sphinx.explorables").setup(app)
+    for part in (math, cache, explorables):
+        part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -130,7 +130,7 @@ def digest(package: Package, chapter: str) -> str:
 
 
 def drop_stale(app: Sphinx, env, added: set[str], *_) -> set[str]:
-    """Drop executions that a change in the package made stale; return the chapters to read again."""
+    """Drop executions made stale by a change in the package; return the chapters to read again."""
     package = Package(Path(__file__).parents[1])
     current = {
         name: digest(package, Path(env.doc2path(name)).read_text(encoding="utf-8"))

@@ -1,33 +1,42 @@
-"""Formulas as MathML, made when the book is built: no script, no request, nothing that moves."""
+"""Formulas as MathML, made when the book is built: no script, no request, nothing that moves.
+
+A formula that cannot be translated is a Sphinx warning and shows as its LaTeX.
+"""
 
 import html
-from xml.etree.ElementTree import tostring
+import re
+from pathlib import Path
 
 from docutils import nodes
-from latex2mathml.converter import convert_to_element
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
+from .math_font import write_stylesheet
+from .mathml import Untranslatable, to_mathml
+
 logger = logging.getLogger(__name__)
 
+STYLESHEET = "math.css"
 
-def to_mathml(latex: str, display: bool) -> str:
-    root = convert_to_element(latex, display="block" if display else "inline")
-    for element in root.iter():
-        element.text = html.unescape(element.text) if element.text else element.text
-    root.set("alttext", latex)
-    return tostring(root, encoding="unicode")
+
+def formula(node: nodes.Element) -> str:
+    """The MathML of a math node, or its LaTeX as code where that fails."""
+    latex = node.astext()
+    try:
+        return to_mathml(latex, isinstance(node, nodes.math_block))
+    except Untranslatable:
+        return f"<code>{html.escape(latex)}</code>"
 
 
 def visit_inline(self, node: nodes.math) -> None:
-    self.body.append(to_mathml(node.astext(), display=False))
+    self.body.append(formula(node))
     raise nodes.SkipNode
 
 
 def visit_block(self, node: nodes.math_block) -> None:
     self.body.append(self.starttag(node, "div", CLASS="math-block"))
-    self.body.append(to_mathml(node.astext(), display=True))
+    self.body.append(f'<div class="math-scroll">{formula(node)}</div>')
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, "Link to this equation")
@@ -36,5 +45,49 @@ def visit_block(self, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def check_formulas(app: Sphinx, doctree: nodes.document) -> None:
+    """Warn of what cannot be translated, and remember the characters for the font."""
+    characters: set[str] = set()
+    for node in doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)):
+        try:
+            mathml = to_mathml(node.astext(), isinstance(node, nodes.math_block))
+        except Untranslatable as problem:
+            logger.warning("formula %r: %s", node.astext(), problem, location=node)
+            continue
+        characters.update(re.sub(r"<[^>]*>", "", html.unescape(mathml)))
+    _characters(app.env)[app.env.docname] = characters
+
+
+def _characters(env) -> dict[str, set[str]]:
+    if not hasattr(env, "incontext_math"):
+        env.incontext_math = {}
+    return env.incontext_math
+
+
+def forget(app: Sphinx, env, docname: str) -> None:
+    _characters(env).pop(docname, None)
+
+
+def merge(app: Sphinx, env, docnames: list[str], other) -> None:
+    _characters(env).update({name: _characters(other)[name] for name in docnames})
+
+
+def make_stylesheet(app: Sphinx, env) -> None:
+    if app.builder.format == "html":
+        characters = set().union(*_characters(env).values())
+        write_stylesheet(Path(app.outdir) / "_static" / STYLESHEET, characters)
+
+
+def add_stylesheet(app: Sphinx, pagename: str, *_) -> None:
+    """Only pages with formulas load the font."""
+    if app.env.get_domain("math").has_equations(pagename):
+        app.add_css_file(STYLESHEET)
+
+
 def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("incontext_mathml", (visit_inline, None), (visit_block, None))
+    app.connect("doctree-read", check_formulas)
+    app.connect("env-purge-doc", forget)
+    app.connect("env-merge-info", merge)
+    app.connect("env-updated", make_stylesheet)
+    app.connect("html-page-context", add_stylesheet)
