@@ -9,6 +9,7 @@ from traitlets import TraitError, Unicode, observe, validate
 from incontext import plots
 from incontext.pretrained import load_encoder
 from incontext.softmax import softmax
+
 from .base import Explorable, Numbers, pack
 from .controls import integer, slider
 
@@ -51,7 +52,7 @@ class AttentionLens(Explorable):
     def __init__(self, sentences: Sequence[str] | None = None, **values):
         if isinstance(sentences, str) or (sentences is not None and not len(sentences)):
             raise ValueError(f"sentences={sentences!r} must be a list of at least one sentence")
-        focus = SENTENCES if sentences is None else dict.fromkeys(sentences, "")
+        focus = {text: SENTENCES.get(text, "") for text in sentences or SENTENCES}
         encoder, tokenizer = load_encoder()
         self._data, self._tokens, self._scores, self._first = {}, {}, {}, {}
         for text, word in focus.items():

@@ -1,0 +1,110 @@
+"""The built pages: every link leads somewhere, every picture has words, nothing comes from afar."""
+
+import gzip
+import json
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import site_under_test as site
+
+CHAPTERS = site.chapters()
+
+SCRIPT_LIMIT = 60_000  # bytes of explorables' script for one page, gzipped
+DATA_LIMIT = 300_000  # bytes of explorables' data for one page, gzipped
+PAGE_LIMIT = 700_000  # bytes of the page itself with all in it, gzipped
+
+
+def ids(chapter: str) -> set[str]:
+    return {node["id"] for node in site.soup(chapter).select("[id]")}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_internal_links_lead_somewhere(chapter):
+    page = site.page(chapter)
+    checked = 0
+    for link in site.soup(chapter).select("a[href]"):
+        parts = urlsplit(link["href"])
+        if parts.scheme or parts.netloc or link["href"] == "#":
+            continue
+        target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+        assert target.exists(), f"{chapter}: {link['href']} leads nowhere"
+        if parts.fragment and target.suffix == ".html":
+            name = target.relative_to(site.SITE.resolve()).with_suffix("").as_posix()
+            if name in CHAPTERS:
+                assert unquote(parts.fragment) in ids(name), f"{chapter}: {link['href']}"
+        checked += 1
+    assert checked > 5
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_pictures_are_there_and_have_words(chapter):
+    for image in site.soup(chapter).select("img"):
+        assert image.has_attr("alt"), f"{chapter}: {image.get('src', '')[:80]} has no alt"
+        if image.find_parent("article"):
+            assert len(image["alt"].strip()) > 15, (
+                f"{chapter}: alt {image['alt']!r} says too little"
+            )
+            assert not image["alt"].startswith(("../", "_build", "/"))
+        source = image["src"]
+        if not source.startswith("data:"):
+            assert (site.page(chapter).parent / unquote(source.split("?")[0])).exists(), source
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_one_heading_of_the_first_level(chapter):
+    assert len(site.soup(chapter).select("h1")) == 1
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_headings_do_not_skip_levels(chapter):
+    levels = [int(node.name[1]) for node in site.soup(chapter).select("article :is(h1,h2,h3,h4)")]
+    steps = [b - a for a, b in zip(levels, levels[1:], strict=False)]
+    assert max(steps, default=0) <= 1
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_nothing_is_loaded_from_elsewhere(chapter):
+    page = site.soup(chapter)
+    loaded = [
+        node.get("src") or node.get("href")
+        for node in page.select("script[src], img[src], iframe[src], source[src], video[src]")
+        + page.select('link[rel~="stylesheet"], link[rel~="preload"], link[rel~="icon"]')
+    ]
+    away = [url for url in loaded if urlsplit(url).netloc]
+    assert not away, f"{chapter} loads {away}"
+    assert not page.select('script[type*="widget-state"]')
+    for word in ("require.js", "thebe", "mathjax", "html-manager"):
+        assert not any(word in (url or "").lower() for url in loaded), word
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_equations_are_mathml(chapter):
+    text = site.soup(chapter).find("article").get_text()
+    assert "\\(" not in text and "\\frac" not in text and "$$" not in text
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_explorables_are_loaded_only_where_used_and_keep_to_their_weight(chapter):
+    specs = site.specs(chapter)
+    hosts = site.soup(chapter).select('script[src*="explorables/host.js"]')
+    themes = site.soup(chapter).select('link[href*="explorables/theme.css"]')
+    assert len(hosts) == len(themes) == (1 if specs else 0)
+    folder = site.SITE / "_static" / "explorables"
+    names = {spec["name"] for spec in specs}
+    scripts = [folder / "host.js", *(folder / f"{name}.js" for name in sorted(names))]
+    script = sum(len(gzip.compress(file.read_bytes())) for file in scripts) if specs else 0
+    data = sum(len(gzip.compress(json.dumps(spec).encode())) for spec in specs)
+    whole = len(gzip.compress(site.page(chapter).read_bytes()))
+    print(f"{chapter}: script {script:,} B, data {data:,} B, page {whole:,} B, gzipped")
+    assert script < SCRIPT_LIMIT and data < DATA_LIMIT and whole < PAGE_LIMIT
+
+
+def test_every_explorable_is_in_the_book():
+    from incontext import explorables
+
+    shown = {spec["name"] for chapter in CHAPTERS for spec in site.specs(chapter)}
+    assert shown == {getattr(explorables, name).name for name in explorables.__all__}
+
+
+def test_first_page_has_something_to_move():
+    assert site.specs(CHAPTERS[0])

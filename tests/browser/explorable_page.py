@@ -1,0 +1,111 @@
+"""An explorable in a page, handled as a reader would: read its table, set its controls."""
+
+import math
+
+from incontext import explorables
+
+READ = """figure => ({
+  columns: [...figure.querySelectorAll('thead tr > *')].map(cell => cell.textContent),
+  rows: [...figure.querySelectorAll('tbody tr')].map(row => [...row.children].map(cell =>
+    cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value))),
+})"""
+
+# Two frames, then the table, which is filled just after a frame.
+SETTLE = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
+  () => setTimeout(done, 5))))"""
+
+SET = """(input, value) => { input.value = value;
+  input.dispatchEvent(new Event(input.localName === 'select' ? 'change' : 'input', {bubbles: true})); }"""
+
+
+def python_twin(spec: dict):
+    """The Python object behind a figure of the page."""
+    classes = {getattr(explorables, name).name: name for name in explorables.__all__}
+    cls = getattr(explorables, classes[spec["name"]])
+    options = {c["trait"]: c.get("options") for c in spec["controls"]}
+    if spec["name"] == "attention-lens":
+        return cls(sentences=[option["value"] for option in options["sentence"]])
+    return cls()
+
+
+def settle(figure) -> None:
+    figure.page.evaluate(SETTLE)
+
+
+def table(figure) -> dict:
+    settle(figure)
+    return figure.evaluate(READ)
+
+
+def inputs(figure, trait: str):
+    return figure.locator(f"[data-trait='{trait}']")
+
+
+def put(figure, control: dict, value) -> None:
+    """Sets a control through its native input."""
+    where = inputs(figure, control["trait"])
+    kind = control["kind"]
+    if kind == "toggle":
+        where.set_checked(value)
+    elif kind == "number-list":
+        for i, number in enumerate(value):
+            where.nth(i).evaluate(SET, number)
+            settle(figure)
+    elif kind == "select":
+        where.evaluate(SET, value)
+    elif kind == "steps":
+        where.evaluate(SET, control["values"].index(value))
+    elif control.get("scale") == "log":
+        low, high = control["minimum"], control["maximum"]
+        steps = float(where.get_attribute("max"))
+        where.evaluate(SET, round(steps * math.log(value / low) / math.log(high / low)))
+    else:
+        where.evaluate(SET, value)
+    settle(figure)
+
+
+def state(figure, spec: dict) -> dict:
+    """The controls' values as the page shows them."""
+    values = {}
+    for control in spec["controls"]:
+        where = inputs(figure, control["trait"])
+        kind = control["kind"]
+        if kind == "toggle":
+            values[control["trait"]] = where.is_checked()
+        elif kind == "select":
+            values[control["trait"]] = where.input_value()
+        elif kind == "number-list":
+            values[control["trait"]] = [float(one.input_value()) for one in where.all()]
+        elif kind == "steps":
+            values[control["trait"]] = control["values"][int(where.input_value())]
+        elif kind == "integer":
+            values[control["trait"]] = int(where.input_value())
+        else:
+            shown = where.get_attribute("aria-valuetext").split("=")[-1]
+            values[control["trait"]] = float(shown.replace("−", "-"))
+    return values
+
+
+def some_values(control: dict, figure) -> list:
+    """Two values of a control that differ from where it stands."""
+    where = inputs(figure, control["trait"])
+    kind = control["kind"]
+    if kind == "toggle":
+        return [not where.is_checked()]
+    if kind == "number-list":
+        now = [float(one.input_value()) for one in where.all()]
+        return [[now[0] + 1.5, *now[1:]]]
+    if kind == "select":
+        return [o["value"] for o in control["options"] if o["value"] != where.input_value()][:2]
+    if kind == "steps":
+        here = int(where.input_value())
+        return [v for i, v in enumerate(control["values"]) if i != here][::2][:2]
+    if kind == "integer":
+        now, top = int(where.input_value()), int(where.get_attribute("max"))
+        return [v for v in (control["minimum"], top, (control["minimum"] + top) // 2) if v != now][
+            :2
+        ]
+    low, high = control["minimum"], control["maximum"]
+    if control["scale"] == "log":
+        return [low**0.7 * high**0.3, low**0.2 * high**0.8]
+    return [0.75 * low + 0.25 * high, 0.2 * low + 0.8 * high]

@@ -1,0 +1,197 @@
+"""Every explorable on every page, with no kernel and no network: it mounts, moves and is right."""
+
+import pytest
+import site_under_test as site
+from axe_playwright_python.sync_playwright import Axe
+from explorable_page import inputs, put, python_twin, settle, some_values, state, table
+
+PAGES = [chapter for chapter in site.chapters() if site.specs(chapter)]
+
+
+def compare(got: dict, twin) -> None:
+    wanted = twin.numbers()
+    assert got["columns"] == wanted.columns
+    assert len(got["rows"]) == len(wanted.rows)
+    for line, expected in zip(got["rows"], wanted.rows, strict=True):
+        assert len(line) == len(expected)
+        for cell, value in zip(line, expected, strict=True):
+            if isinstance(value, str):
+                assert cell == value
+            else:
+                assert cell == pytest.approx(value, rel=1e-9, abs=1e-12)
+
+
+def follow(twin, values: dict) -> None:
+    """Brings the Python object to the page's state; a control may move another, so twice."""
+    for _ in range(2):
+        for trait, value in values.items():
+            setattr(twin, trait, value)
+
+
+@pytest.mark.parametrize("kind", ["http", "file"])
+@pytest.mark.parametrize("chapter", PAGES)
+def test_every_control_changes_the_numbers_and_they_equal_pythons(visit, chapter, kind):
+    one = visit(kind)
+    one.open(chapter)
+    figures = one.mount_all()
+    specs = site.specs(chapter)
+    assert len(figures) == len(specs)
+    for figure, spec in zip(figures, specs, strict=True):
+        assert figure.get_attribute("data-explorable") == spec["name"]
+        twin = python_twin(spec)
+        start = table(figure)
+        compare(start, twin)
+        for control in spec["controls"]:
+            for value in some_values(control, figure):
+                before, said = table(figure), figure.locator("output").inner_text()
+                put(figure, control, value)
+                after = table(figure)
+                assert after != before, f"{spec['name']}: {control['label']} changes no number"
+                assert figure.locator("output").inner_text() != said or control["kind"] != "slider"
+                follow(twin, state(figure, spec))
+                compare(after, twin)
+                if kind == "file":
+                    break
+        figure.get_by_role("button", name="Reset").click()
+        assert table(figure) == start, f"{spec['name']}: Reset does not restore the start"
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_keyboard_alone_reaches_and_moves_every_control(visit, chapter):
+    one = visit()
+    one.open(chapter)
+    for figure, spec in zip(one.mount_all(), site.specs(chapter), strict=True):
+        for control in spec["controls"]:
+            where = inputs(figure, control["trait"]).first
+            before = table(figure)
+            tab_to(one.page, where)
+            move_with_keys(one.page, where, control)
+            settle(figure)
+            assert table(figure) != before, f"{spec['name']}: keys do not move {control['label']}"
+            assert where.evaluate("node => node === document.activeElement"), "focus was lost"
+        tab_to(one.page, figure.get_by_role("button", name="Reset"))
+        one.page.keyboard.press("Enter")
+        settle(figure)
+
+
+def tab_to(page, where) -> None:
+    """Tab from just before the element must land on it."""
+    where.evaluate(
+        """node => { const all = [...document.querySelectorAll(
+             'a[href], button:not(:disabled), input, select, summary, [tabindex="0"]')]
+             .filter(n => n.offsetParent !== null || n === node);
+           const before = all[all.indexOf(node) - 1]; before.focus(); }"""
+    )
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if where.evaluate("node => node === document.activeElement"):
+            return
+    raise AssertionError("Tab does not reach " + where.evaluate("node => node.outerHTML"))
+
+
+def move_with_keys(page, where, control: dict) -> None:
+    kind = control["kind"]
+    if kind == "toggle":
+        page.keyboard.press("Space")
+    elif kind == "number-list":
+        page.keyboard.press("ArrowUp")
+    elif kind == "select":
+        at = where.evaluate("node => node.selectedIndex")
+        page.keyboard.press("ArrowDown" if at == 0 else "ArrowUp")
+    else:
+        at_end = where.evaluate("node => Number(node.value) >= Number(node.max)")
+        key = "ArrowLeft" if at_end else "ArrowRight"
+        for _ in range(3):
+            page.keyboard.press(key)
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_labels_sentence_fallback_and_numbers_are_in_the_page(visit, chapter):
+    one = visit()
+    one.open(chapter)
+    for figure in one.mount_all():
+        assert figure.locator("output[aria-live=polite]").count() == 1
+        assert figure.locator("details > summary").inner_text() == "Numbers"
+        assert not figure.locator("img.explorable-fallback").is_visible()
+        for control in figure.locator("input, select").all():
+            name = control.evaluate("node => node.labels[0]?.innerText ?? ''")
+            assert name.strip(), control.evaluate("node => node.outerHTML")
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_without_javascript_the_picture_shows(visit, chapter):
+    one = visit(java_script_enabled=False)
+    one.open(chapter)
+    for figure in one.page.locator("figure.explorable").all():
+        assert figure.locator("img.explorable-fallback").is_visible()
+        assert figure.locator("figcaption").is_visible()
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_print_shows_the_picture(visit, chapter):
+    one = visit()
+    one.open(chapter)
+    figures = one.mount_all()
+    one.page.emulate_media(media="print")
+    for figure in figures:
+        assert figure.locator("img.explorable-fallback").is_visible()
+        assert not figure.locator(".explorable-body").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("chapter", site.chapters())
+def test_axe_finds_nothing(visit, chapter, scheme):
+    one = visit(color_scheme=scheme)
+    one.open(chapter)
+    one.mount_all()
+    one.page.evaluate("window.scrollTo(0, 0)")
+    one.page.wait_for_timeout(300)
+    assert one.page.locator("html").get_attribute("data-theme") == scheme
+    violations = Axe().run(one.page).response["violations"]
+    report = [
+        f"{v['id']}: {v['help']}\n   " + "\n   ".join(n["html"][:200] for n in v["nodes"][:4])
+        for v in violations
+    ]
+    assert not violations, "\n".join(report)
+
+
+@pytest.mark.parametrize("width", [360, 390, 1280])
+@pytest.mark.parametrize("chapter", site.chapters())
+def test_nothing_overflows(visit, chapter, width):
+    one = visit(width=width)
+    one.open(chapter)
+    one.mount_all()
+    one.page.wait_for_timeout(100)
+    over = one.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert over <= 0, f"{chapter} is {over} px too wide at {width} px"
+    for figure in one.page.locator("figure.explorable").all():
+        assert (
+            figure.evaluate(
+                "f => { const p = f.querySelector('.ic-picture'); return p.scrollWidth - p.clientWidth }"
+            )
+            <= 1
+        ), figure.get_attribute("data-explorable")
+
+
+@pytest.mark.parametrize("chapter", PAGES[:1])
+def test_removed_figure_leaves_nothing_behind(visit, chapter):
+    one = visit()
+    one.open(chapter)
+    figure = one.mount_all()[0]
+    spec = site.specs(chapter)[0]
+    left = one.page.evaluate(
+        """async spec => {
+          const listeners = new Map();
+          const model = { get: k => k === 'spec' ? spec : spec.initial[k], set() {}, save_changes() {},
+            on: (e, f) => listeners.set(f, e), off: (e, f) => listeners.delete(f) };
+          const el = document.body.appendChild(document.createElement('div'));
+          const cleanup = globalThis.incontextExplorables[spec.name].render({ model, el });
+          const had = listeners.size;
+          cleanup();
+          return { had, listeners: listeners.size, children: el.children.length };
+        }""",
+        spec,
+    )
+    assert left["had"] >= len(spec["controls"])
+    assert left["listeners"] == 0 and left["children"] == 0
+    assert figure.is_visible()
