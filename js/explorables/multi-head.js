@@ -44,7 +44,7 @@ export default explorable({
     const key = argmax(weights[head - 1][query]);
     const split = heads === 1
       ? `One head sees all ${d_model} dimensions.`
-      : `Each of ${heads} heads sees ${d_k} of the ${d_model} ${d_k === 1 ? "dimensions: its scores are products of two numbers" : "dimensions"}.`;
+      : `Each of ${heads} heads sees ${d_k} of the ${d_model} dimensions${d_k === 1 ? ", so in each all queries rank the keys in one order or its reverse" : ""}.`;
     return `${split} In head ${head} at T = ${number(temperature)} the sharpest look is from “${tokens[query]}” to “${tokens[key]}”: ${percent(peaks[query])}. The layer has ${n_parameters} parameters, whatever H is.`;
   },
 
@@ -60,7 +60,7 @@ export default explorable({
         h("div", {}, `4 · ${view.d_model}² + 4 · ${view.d_model} = ${view.n_parameters} parameters`)),
       grid(view, left, api),
       h("div", {},
-        h("div", { class: "ic-head" }, `Head ${view.head} of ${view.heads}: a row for each query, a column for each key`),
+        h("div", { class: "ic-head" }, `Head ${view.head} of ${view.heads}: queries down, keys across`),
         heatmap({
           matrix: view.weights[view.head - 1], rows: view.tokens, columns: view.tokens, width: right,
           values: true, label: `Weights of head ${view.head}, ${view.tokens.length} queries by ${view.tokens.length} keys`,
@@ -92,11 +92,13 @@ function grid({ heads, head, tokens, weights }, width, api) {
   const cell = side / tokens.length;
   const at = (i) => ({ x: 1 + (i % columns) * (side + gap), y: 1 + Math.floor(i / columns) * (side + title + gap) });
   const height = rows * (side + title + gap);
+  const square = `h${cell.toFixed(2)}v${cell.toFixed(2)}h-${cell.toFixed(2)}z`;
   const shades = Array.from({ length: LEVELS + 1 }, () => "");
-  weights.forEach((map, i) => map.forEach((row, t) => row.forEach((weight, s) => {
-    const [x, y] = [at(i).x + s * cell, at(i).y + title + t * cell];
-    shades[Math.round(weight * LEVELS)] += `M${x.toFixed(1)} ${y.toFixed(1)}h${cell.toFixed(2)}v${cell.toFixed(2)}h-${cell.toFixed(2)}z`;
-  })));
+  weights.forEach((map, i) => {
+    const across = tokens.map((_, s) => `M${(at(i).x + s * cell).toFixed(1)} `);
+    const down = tokens.map((_, t) => (at(i).y + title + t * cell).toFixed(1) + square);
+    map.forEach((row, t) => row.forEach((weight, s) => { shades[Math.round(weight * LEVELS)] += across[s] + down[t]; }));
+  });
   const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
   const onkeydown = (event) => {
     const next = head - 1 + (moves[event.key] ?? NaN);
@@ -107,7 +109,7 @@ function grid({ heads, head, tokens, weights }, width, api) {
   };
   return h("div", { style: `position:relative;width:${width}px;height:${height}px` },
     h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
-      shades.map((d, level) => h("path", { d, fill: "var(--ic-ink)", "fill-opacity": fixed(level / LEVELS, 3) })),
+      shades.map((d, level) => h("path", { d: d || null, fill: "var(--ic-ink)", "fill-opacity": fixed(level / LEVELS, 3) })),
       range(heads).map((i) => [
         h("text", { class: i === head - 1 ? "ic-axis ic-chosen-text" : "ic-axis", x: at(i).x, y: at(i).y + 12 }, side > 70 ? `head ${i + 1}` : i + 1),
         h("rect", { class: i === head - 1 ? "ic-chosen" : "ic-frame", x: at(i).x, y: at(i).y + title, width: side, height: side }),

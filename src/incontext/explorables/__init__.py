@@ -1,6 +1,17 @@
 """The book's explorables: live widgets in Jupyter, live figures in the built page."""
 
+from .analogy import Analogy
+from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
+from .multi_head import MultiHead
 from .softmax_temperature import SoftmaxTemperature
+from .word_in_context import WordInContext
 
-__all__ = ["AttentionLens", "SoftmaxTemperature"]
+__all__ = [
+    "Analogy",
+    "AttentionDilution",
+    "AttentionLens",
+    "MultiHead",
+    "SoftmaxTemperature",
+    "WordInContext",
+]
