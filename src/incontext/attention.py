@@ -125,12 +125,13 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:
         checks.axes(name, tensor, legend)
     checks.size("key", key, -1, "d_k", query.shape[-1])
     checks.size("value", value, -2, "n_keys", key.shape[-2])
-    leading = [tuple(tensor.shape[:-2]) for tensor in (query, key, value)]
-    try:
-        shape = torch.broadcast_shapes(*leading)
-    except RuntimeError:
-        raise ValueError(
-            "query, key and value must agree in the axes before the last two, "
-            f"got {leading[0]}, {leading[1]} and {leading[2]}"
-        ) from None
-    return (*shape, query.shape[-2], key.shape[-2])
+    batch, *others = (tuple(tensor.shape[:-2]) for tensor in (query, key, value))
+    if others != [batch, batch]:
+        try:
+            batch = torch.broadcast_shapes(batch, *others)
+        except RuntimeError:
+            raise ValueError(
+                "query, key and value must agree in the axes before the last two, "
+                f"got {batch}, {others[0]} and {others[1]}"
+            ) from None
+    return (*batch, query.shape[-2], key.shape[-2])

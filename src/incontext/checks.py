@@ -88,11 +88,10 @@ def indices(name: str, tensor: Tensor, limit_name: str, limit: int) -> None:
 def axes(name: str, tensor: Tensor, legend: str) -> None:
     """A tensor with the axes of the legend: ``"B T"`` exactly two, ``"... T C"`` at least two."""
     _tensor(name, tensor)
-    names = legend.split()
-    leading = names[0] == "..."
-    n_axes = len(names) - leading
-    if tensor.ndim < n_axes or (tensor.ndim > n_axes and not leading):
-        wanted = ", ".join(names)
+    n_axes = legend.count(" ") + 1
+    more_allowed = legend.startswith("... ")
+    if not (tensor.ndim >= n_axes - 1 if more_allowed else tensor.ndim == n_axes):
+        wanted = legend.replace(" ", ", ")
         raise ValueError(f"{name} must have axes [{wanted}], got shape {tuple(tensor.shape)}")
 
 
@@ -112,7 +111,7 @@ def broadcasts(name: str, shape: Sequence[int], target: Sequence[int], legend: s
     except RuntimeError:
         fits = False
     if not fits:
-        wanted = ", ".join(legend.split())
+        wanted = legend.replace(" ", ", ")
         raise ValueError(
             f"{name} must broadcast to [{wanted}] = {tuple(target)}, got shape {tuple(shape)}"
         )

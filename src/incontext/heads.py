@@ -78,12 +78,13 @@ class MultiHeadAttention(nn.Module):
 
         Raises ``ValueError`` for sizes that do not fit.
         """
+        for name, x in (("query", query), ("key", key), ("value", value)):
+            if x is not None:
+                checks.floating(name, x)
+                checks.axes(name, x, "... tokens C")
+                checks.size(name, x, -1, "d_model", self.d_model)
         key = query if key is None else key
         value = key if value is None else value
-        for name, x in (("query", query), ("key", key), ("value", value)):
-            checks.floating(name, x)
-            checks.axes(name, x, "... T C" if name == "query" else "... S C")
-            checks.size(name, x, -1, "d_model", self.d_model)
 
         q = split_heads(self.q_proj(query), self.n_heads)
         k = split_heads(self.k_proj(key), self.n_heads)

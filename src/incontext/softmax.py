@@ -41,7 +41,7 @@ def softmax(
         scores = (scores - finite_peak) / temperature  # at most 0, however small T is
 
     weights = torch.softmax(scores, dim)  # subtracts the largest score itself
-    if weights.movedim(dim, -1)[..., :1].isnan().any():
+    if weights.numel() and weights.select(dim, 0).isnan().any():
         empty = (scores == -torch.inf).all(dim, keepdim=True)
         weights = torch.softmax(scores.masked_fill(empty, 0.0), dim).masked_fill(empty, 0.0)
     return weights
@@ -89,5 +89,5 @@ def _check_temperature(temperature: float | int | Tensor, scores: Tensor, dim: i
     if isinstance(temperature, Tensor) and temperature.ndim:
         one_each = list(scores.shape)
         one_each[dim] = 1
-        legend = f"... with size 1 along axis {dim}"
+        legend = f"...with size 1 along axis {dim}..."
         checks.broadcasts("temperature", temperature.shape, one_each, legend)

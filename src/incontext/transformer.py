@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from incontext import checks
 from incontext.attention import causal_mask
 from incontext.heads import MultiHeadAttention
+from incontext.positions import sinusoidal_positions
 
 ACTIVATIONS = {"gelu": F.gelu, "relu": F.relu}
 
@@ -169,9 +170,7 @@ class Encoder(nn.Module):
         if positions == "learned":
             self.position_embedding = nn.Embedding(n_positions, d_model)
         if positions == "sinusoidal":
-            from incontext.positions import sinusoidal_positions
-
-            table = sinusoidal_positions(n_positions, d_model).to(torch.get_default_dtype())
+            table = sinusoidal_positions(n_positions, d_model)
             self.register_buffer("position_table", table, persistent=False)
         self.type_embedding = nn.Embedding(n_types, d_model) if n_types else None
         self.embedding_norm = nn.LayerNorm(d_model, eps) if norm_embeddings else None
