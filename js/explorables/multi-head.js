@@ -23,16 +23,20 @@ export default explorable({
       const [queries, keys] = [part(data.queries, head), part(data.keys, head)];
       return queries.map((q) => softmax(keys.map((k) => dot(q, k) / Math.sqrt(d_k)), values.temperature));
     });
-    return { ...data, ...values, d_k, weights };
+    const [first, last] = [(values.head - 1) * d_k + 1, values.head * d_k];
+    return { ...data, ...values, d_k, first, last, weights };
   },
 
-  numbers: ({ tokens, d_k, n_parameters, weights }) => {
+  numbers: ({ tokens, head: chosen, d_k, first, last, n_parameters, weights }) => {
     const blank = tokens.slice(1).map(() => "");
     return {
       columns: ["", "query", ...tokens],
       rows: [
         ["d_k", "", d_k, ...blank],
         ["parameters", "", n_parameters, ...blank],
+        ["chosen head", "", chosen, ...blank],
+        ["its first dimension", "", first, ...blank],
+        ["its last dimension", "", last, ...blank],
         ...weights.flatMap((rows, head) => rows.map((row, i) => [`head ${head + 1}`, tokens[i], ...row])),
       ],
     };
@@ -56,7 +60,7 @@ export default explorable({
     return h("div", { style: `display:grid;${columns}gap:12px 24px;align-items:start` },
       slices(view, left),
       h("div", { class: "ic-label" },
-        h("div", {}, `d_k = ${view.d_model} / ${view.heads} = ${view.d_k}`),
+        h("div", {}, `d_k = ${view.d_model} / ${view.heads} = ${view.d_k}; head ${view.head} has ${view.d_k === 1 ? `dimension ${view.last}` : `dimensions ${view.first} to ${view.last}`}`),
         h("div", {}, `4 · ${view.d_model}² + 4 · ${view.d_model} = ${view.n_parameters} parameters`)),
       grid(view, left, api),
       h("div", {},
@@ -70,11 +74,11 @@ export default explorable({
 });
 
 /** The width of a vector as d_model squares, cut into heads; the chosen head's slice is filled. */
-function slices({ heads, head, d_model, d_k }, width) {
+function slices({ heads, head, d_model, d_k, first, last }, width) {
   const gap = 0.25; // between heads, in squares
   const size = width / (d_model + gap * (heads - 1));
   const x = (i) => size * (i + gap * Math.floor(i / d_k));
-  return h("svg", { width, height: 40, viewBox: `0 0 ${width} 40`, role: "img", "aria-label": `Head ${head} works in dimensions ${(head - 1) * d_k + 1} to ${head * d_k} of ${d_model}` },
+  return h("svg", { width, height: 40, viewBox: `0 0 ${width} 40`, role: "img", "aria-label": `Head ${head} works in dimensions ${first} to ${last} of ${d_model}` },
     h("text", { class: "ic-axis", x: 0, y: 11 }, `the ${d_model} dimensions of q and k`),
     range(d_model).map((i) => h("rect", {
       x: x(i), y: 20, width: size - 1, height: 18, rx: 2,

@@ -9,7 +9,7 @@ from incontext.explorables import MultiHead
 from incontext.explorables.multi_head import D_MODEL, DIVISORS, SEED, TOKENS
 from incontext.heads import MultiHeadAttention
 
-ROWS_OF_SIZES = 2  # d_k and the parameters, above the weights
+ROWS_OF_SIZES = 5  # d_k, the parameters and the chosen head's place, above the weights
 
 
 @pytest.mark.parametrize("heads", DIVISORS)
@@ -24,14 +24,21 @@ def test_numbers_are_those_of_multi_head_attention(heads):
             projection.bias.zero_()
         _, weights = layer(x, temperature=0.7)
 
-    table = MultiHead(heads=heads, temperature=0.7).numbers()
+    table = MultiHead(heads=heads, head=heads, temperature=0.7).numbers()
     drawn = np.array([row[2:] for row in table.rows[ROWS_OF_SIZES:]])
     # The page's vectors have 16 bits.
     np.testing.assert_allclose(drawn, weights.reshape(-1, len(TOKENS)), atol=1e-3)
 
     sizes = {row[0]: row[2] for row in table.rows[:ROWS_OF_SIZES]}
     n_parameters = sum(p.numel() for p in layer.parameters())
-    assert sizes == {"d_k": D_MODEL // heads, "parameters": n_parameters}
+    d_k = D_MODEL // heads
+    assert sizes == {
+        "d_k": d_k,
+        "parameters": n_parameters,
+        "chosen head": heads,
+        "its first dimension": D_MODEL - d_k + 1,
+        "its last dimension": D_MODEL,
+    }
 
 
 def test_the_table_names_every_head_and_query():

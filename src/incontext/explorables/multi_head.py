@@ -62,9 +62,13 @@ class MultiHead(Explorable):
 
     def numbers(self):
         blank = [""] * (len(TOKENS) - 1)
+        d_k = D_MODEL // self.heads
         sizes = [
-            ["d_k", "", D_MODEL // self.heads, *blank],
+            ["d_k", "", d_k, *blank],
             ["parameters", "", N_PARAMETERS, *blank],
+            ["chosen head", "", self.head, *blank],
+            ["its first dimension", "", (self.head - 1) * d_k + 1, *blank],
+            ["its last dimension", "", self.head * d_k, *blank],
         ]
         weights = [
             [f"head {h}", token, *row]
