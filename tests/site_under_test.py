@@ -16,7 +16,7 @@ EXECUTED = SITE.parent / "jupyter_execute"
 
 def chapters() -> list[str]:
     """Every page of the contents, in order, as paths without extension."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load(Path(os.environ.get("INCONTEXT_TOC", ROOT / "_toc.yml")).read_text())
     return [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
 
 

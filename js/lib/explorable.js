@@ -41,7 +41,7 @@ function mount(definition, { model, el }) {
   const traits = spec.controls.map((one) => one.trait);
   const byTrait = Object.fromEntries(spec.controls.map((one) => [one.trait, one]));
   const prepared = definition.prepare ? definition.prepare(spec.data) : spec.data;
-  const id = `explorable-${++instances}`;
+  const id = `${spec.name}-${++instances}`; // a bundle counts its own, so the name is needed
   const figure = el.matches?.("figure.explorable") ? el : el.appendChild(newFigure(spec));
   const body = document.createElement("div");
   body.className = "explorable-body";

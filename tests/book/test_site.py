@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -58,7 +59,7 @@ def test_one_heading_of_the_first_level(chapter):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_headings_do_not_skip_levels(chapter):
     levels = [int(node.name[1]) for node in site.soup(chapter).select("article :is(h1,h2,h3,h4)")]
-    steps = [b - a for a, b in zip(levels, levels[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(levels)]
     assert max(steps, default=0) <= 1
 
 

@@ -81,6 +81,10 @@ def visit(browser, served):
             "console",
             lambda m: one.complaints.append(f"console: {m.text}") if m.type == "error" else None,
         )
+        one.page.on(
+            "response",
+            lambda r: one.complaints.append(f"{r.status} {r.url}") if r.status >= 400 else None,
+        )
         one.page.on("pageerror", lambda error: one.complaints.append(f"error: {error}"))
         opened.append((context, one))
         return one

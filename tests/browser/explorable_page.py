@@ -14,8 +14,11 @@ READ = """figure => ({
 SETTLE = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
   () => setTimeout(done, 5))))"""
 
-SET = """(input, value) => { input.value = value;
-  input.dispatchEvent(new Event(input.localName === 'select' ? 'change' : 'input', {bubbles: true})); }"""
+SET = """(input, value) => {
+  input.value = value;
+  const event = input.localName === 'select' ? 'change' : 'input';
+  input.dispatchEvent(new Event(event, {bubbles: true}));
+}"""
 
 
 def python_twin(spec: dict):
