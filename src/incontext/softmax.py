@@ -89,5 +89,5 @@ def _check_temperature(temperature: float | int | Tensor, scores: Tensor, dim: i
     if isinstance(temperature, Tensor) and temperature.ndim:
         one_each = list(scores.shape)
         one_each[dim] = 1
-        legend = f"...with size 1 along axis {dim}..."
-        checks.broadcasts("temperature", temperature.shape, one_each, legend)
+        after = (-dim if dim < 0 else scores.ndim - dim) - 1
+        checks.broadcasts("temperature", temperature.shape, one_each, "... 1" + " n" * after)
