@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 
-def positive(name: str, value: float | Tensor) -> None:
+def positive(name: str, value: float | int | Tensor) -> None:
     """A number, or a tensor of numbers, above zero and finite."""
     if isinstance(value, Tensor):
         fits = bool(((value > 0) & (value < math.inf)).all())
@@ -22,7 +22,7 @@ def positive(name: str, value: float | Tensor) -> None:
         raise ValueError(f"{name} must be > 0 and finite, got {_shown(value)}")
 
 
-def finite(name: str, value: float) -> None:
+def finite(name: str, value: float | int) -> None:
     """A number that is neither infinite nor NaN."""
     _number(name, value)
     if not math.isfinite(value):
