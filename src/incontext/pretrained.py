@@ -172,7 +172,7 @@ def load_encoder(name: str | Path = "minilm") -> tuple[Encoder, Tokenizer]:
         directory = _installed(PACKAGES[name])
         _check_files(directory)
         _check_hash(directory / "model.safetensors", PACKAGES[name].sha256)
-    elif Path(name).expanduser().is_dir():
+    elif str(name) and Path(name).expanduser().is_dir():
         directory = Path(name).expanduser()
         _check_files(directory)
     elif re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", str(name)):
