@@ -21,6 +21,8 @@ RULES = Path(__file__).with_name("math.css")
 # Always there, so that most edits leave the font as it is.
 BASE = string.ascii_letters + string.digits + "()[]{}|‖⟨⟩+−±×·/=≠≈<>≤≥,.:;!′…⋯∑∏∫√∂∞∈→^ˆ¯~"
 
+PRIMES = {ord("′"), ord("″"), ord("‴")}
+
 
 def italic(character: str) -> str:
     """The mathematical italic that a browser draws for a lone letter; "" where there is none."""
@@ -35,17 +37,53 @@ def italic(character: str) -> str:
         return ""
 
 
+def mend_roots(font) -> None:
+    """Make Chromium's square roots meet their bars.
+
+    Chromium sets the bar half its thickness above the sign's top, so the stub that leads from sign
+    to bar shows as a step: cut it off. It also reserves the width of the widest of the sign's
+    sizes, which leaves a gap behind the root: give all of them one width.
+    """
+    variants = font["MATH"].table.MathVariants
+    root = font.getBestCmap()[ord("√")]
+    sizes = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(root)]
+    names = [record.VariantGlyph for record in sizes.MathGlyphVariantRecord]
+    names += [part.glyph for part in sizes.GlyphAssembly.PartRecords]
+    outlines, widths = font["glyf"], font["hmtx"]
+
+    def left_of_bar(name: str) -> int:
+        points = outlines[name].coordinates
+        return min(x for x, y in points if y >= outlines[name].yMax - 1)
+
+    wanted = left_of_bar(root) + 20
+    for name in names:
+        outline = outlines[name]
+        start = left_of_bar(name) + 20
+        if name != names[len(sizes.MathGlyphVariantRecord)]:  # the assembly's foot has no stub
+            for index, (x, y) in enumerate(outline.coordinates):
+                if x == outline.xMax and y > 0:
+                    outline.coordinates[index] = (start + 20, y)
+        outline.coordinates.scale((wanted / start, 1))
+        outline.recalcBounds(outlines)
+        widths[name] = (wanted, outline.xMin)
+
+
 def cut_font(characters: str) -> bytes:
     """WOFF2 with the glyphs of `characters`, their sizes and parts; the same bytes every time."""
     options = subset.Options()
     options.flavor = "woff2"
     options.hinting = False
-    options.layout_features = ["ssty", "dtls", "flac"]
+    options.layout_features = []
     options.recalc_timestamp = False
+    options.name_IDs = [0, 13, 14]  # who made it, and the licence
     font = subset.load_font(str(FONT), options)
+    for table in font["cmap"].tables:  # primes for the raised place where they always stand
+        raised = {code: f"{table.cmap[code]}.ssty" for code in PRIMES & table.cmap.keys()}
+        table.cmap = {**table.cmap, **raised}
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=characters)
     subsetter.subset(font)
+    mend_roots(font)
     out = io.BytesIO()
     subset.save_font(font, out, options)
     return out.getvalue()

@@ -27,6 +27,7 @@ FUNCTIONS = {
 NAME, WORD = "name", "word"
 OPENING, CLOSING, BARS = set("([{⟨⌊⌈"), set(")]}⟩⌋⌉"), set("|‖")
 ACCENTS = set("^¯~→˙¨ˇ˘")
+BIG_OPERATORS = set("∑∏⋃⋂⨁")
 SIGNS = set("−+±∓")
 ORDINARY = set("∞∇∂⊤⊥∅∀∃…⋯⋮⋱")
 OPERATOR_NAME = re.compile(r"\\operatorname(\*?)\s*\{((?:[^{}]|\\\{|\\\})*)\}")
@@ -119,7 +120,7 @@ def _polish(element: Element, display: bool, script: bool) -> None:
     elif element.tag == "mover" and element[1].text in ACCENTS:
         element.set("accent", "true")
         element[1].set("stretchy", "false")
-    elif element.tag in LIMITS and display and element[0].get(NAME) == "limits":
+    elif element.tag in LIMITS and display and _takes_limits(element[0]):
         element.tag = LIMITS[element.tag]
     if element.tag in ("math", "mrow", "mtd", "msqrt", "mstyle"):
         _space(element, script)
@@ -189,8 +190,10 @@ def _operator(mo: Element, script: bool) -> None:
         mo.text = "∗" if text == "*" else text
         if text in OPENING | CLOSING | BARS and mo.get("stretchy") != "true":
             mo.set("stretchy", str("minsize" in mo.attrib).lower())
-        if text in BARS or script:
+        if text in BARS or text == "/" or script:
             mo.attrib.update(lspace="0", rspace="0")
+        elif text == ":":
+            mo.attrib.update(lspace="0.1111em", rspace="0.2778em")
 
 
 def _table(table: Element) -> None:
@@ -200,6 +203,10 @@ def _table(table: Element) -> None:
         table.attrib.pop(name, None)
     if aligned:
         table.set("class", "align")
+
+
+def _takes_limits(base: Element) -> bool:
+    return base.get(NAME) == "limits" or base.text in BIG_OPERATORS
 
 
 def _core(element: Element) -> Element:
