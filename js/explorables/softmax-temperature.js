@@ -97,7 +97,8 @@ function axisOf(scores, id) {
   if (last && same(last.scores, scores)) return last.axis;
   const largest = Math.max(...scores.map(Math.abs));
   const reach = [6, 12, 60, 120, 600].find((end) => largest <= end) ?? 1000;
-  return [Math.min(...scores) < 0 ? -reach : 0, reach];
+  const lowest = Math.min(...scores);
+  return [lowest >= 0 ? 0 : lowest >= -reach / 3 ? -reach / 3 : -reach, reach];
 }
 
 /** One weight as a part of the whole, which the pale track is; a mark where it is at T = 1. */
@@ -124,7 +125,7 @@ function entropyCurve({ curve, temperature, spread, uniform, scores }, { width, 
   });
   const [px, py] = [x(temperature), y(spread)];
   const leftwards = px > 110;
-  const below = py < edge.top + 22;
+  const below = py < edge.top + 14;
   return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Entropy against temperature: ${fixed(spread)} nats at T = ${number(temperature)}, between 0 and ${fixed(uniform)}`, ...drag },
     h("rect", { width, height, fill: "transparent" }),
     h("text", { class: "ic-axis", x: 0, y: 13 }, "Entropy (nats)"),
