@@ -35,13 +35,17 @@ def softmax(
     """
     checks.floating("scores", scores)
     checks.axes("scores", scores, "... n")
+    _check_temperature(temperature, scores, dim)
+    if not scores.numel():
+        return torch.softmax(scores, dim)
+
     if isinstance(temperature, Tensor) or temperature != 1:
-        _check_temperature(temperature, scores, dim)
-        finite_peak = scores.detach().amax(dim, keepdim=True).clamp(torch.finfo(scores.dtype).min)
-        scores = (scores - finite_peak) / temperature  # at most 0, however small T is
+        excluded = scores == -torch.inf
+        below_peak = (scores - scores.detach().amax(dim, keepdim=True)).masked_fill(excluded, 0.0)
+        scores = (below_peak / temperature).masked_fill(excluded, -torch.inf)
 
     weights = torch.softmax(scores, dim)  # subtracts the largest score itself
-    if weights.numel() and weights.select(dim, 0).isnan().any():
+    if weights.select(dim, 0).isnan().any():
         empty = (scores == -torch.inf).all(dim, keepdim=True)
         weights = torch.softmax(scores.masked_fill(empty, 0.0), dim).masked_fill(empty, 0.0)
     return weights

@@ -159,6 +159,7 @@ def test_not_a_number_is_not_hidden():
 
 def test_no_scores_no_weights():
     assert softmax(torch.zeros(5, 0)).shape == (5, 0)
+    assert softmax(torch.zeros(5, 0), 0.5).shape == (5, 0)
     assert softmax(torch.zeros(0, 7), 0.5).shape == (0, 7)
 
 
@@ -178,10 +179,11 @@ def test_gradients():
     masked = normal(3, 5).index_fill(1, torch.tensor(2), -torch.inf)
     masked[1] = -torch.inf
 
-    def through_the_mask(x):
-        return softmax(torch.where(masked.isinf(), masked, x), 0.7)
+    def through_the_mask(x, temperature):
+        return softmax(torch.where(masked.isinf(), masked, x), temperature)
 
-    assert torch.autograd.gradcheck(through_the_mask, normal(3, 5, seed=1).requires_grad_())
+    inputs = (normal(3, 5, seed=1).requires_grad_(), temperature)
+    assert torch.autograd.gradcheck(through_the_mask, inputs)
 
 
 @given(n_keys=st.integers(2, 1000), share=st.floats(0.01, 0.99))
