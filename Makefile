@@ -59,8 +59,12 @@ js/node_modules/.ready: js/package.json js/package-lock.json | $(VENV)/.ready-to
 		|| { echo "make: npm ci failed. It needs the network once; run this again when connected." >&2; exit 1; }
 	@touch $@
 
-lock: $(VENV)/.ready  ## Resolve the requirements anew into constraints.txt
-	@$(PY) scripts/lock.py
+lock: $(PY)  ## Resolve the requirements anew into constraints.txt
+	@rm -rf _build/lock && $(PY) -m venv _build/lock
+	@_build/lock/bin/python -m pip install --quiet -r requirements-dev.txt $(INDEX)
+	@{ sed -n '/^#/p' constraints.txt; _build/lock/bin/python -m pip freeze | sed 's/+cpu$$//'; } > _build/lock.txt
+	@mv _build/lock.txt constraints.txt && rm -rf _build/lock
+	@git --no-pager diff --stat -- constraints.txt
 
 clean:  ## Remove everything that was built or installed here
 	@rm -rf _build $(VENV) js/node_modules .pytest_cache .ruff_cache .hypothesis build
