@@ -19,11 +19,15 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.patches import PathPatch
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
-from matplotlib.textpath import TextPath
 from numpy.typing import ArrayLike
+
+from incontext._lettering import name_ends, name_points, number, on_paper, readable, text_width
+
+Number = int | float
+Limits = tuple[Number, Number]
 
 STYLE = Path(__file__).with_name("incontext.mplstyle")
 _style = mpl.rc_params_from_file(STYLE, use_default_template=False)
@@ -87,7 +91,7 @@ def weights(
     `keys` defaults to `queries` where the map is square. `numbers` prints the weights in the
     cells; by default where they fit, and where they do not a scale stands beside the map.
     """
-    weights = _array(weights, "weights", 2)
+    weights = _within(_array(weights, "weights", 2), "weights", 0, 1)
     if keys is None and weights.shape[0] == weights.shape[1]:
         keys = queries
     return _map(
@@ -102,7 +106,7 @@ def matrix(
     columns: Sequence[str] | None = None,
     ax: Axes | None = None,
     *,
-    limits: tuple[float, float] | None = None,
+    limits: Limits | None = None,
     numbers: bool | None = None,
     digits: int = 2,
     label: str = "",
@@ -134,7 +138,7 @@ def similarity(
     title: str | None = None,
 ) -> Axes:
     """Cosine similarities [N, N] between -1 and 1."""
-    matrix = _array(matrix, "matrix", 2)
+    matrix = _within(_array(matrix, "matrix", 2), "matrix", -1, 1)
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"matrix must be square, got shape {matrix.shape}")
     return _map(
@@ -148,7 +152,7 @@ def layer_head(
     ax: Axes | None = None,
     *,
     mark: Sequence[tuple[int, int]] = (),
-    limits: tuple[float, float] | None = None,
+    limits: Limits | None = None,
     numbers: bool | None = False,
     digits: int = 2,
     label: str = "",
@@ -184,12 +188,12 @@ def heads_grid(
     """The weights of all heads [H, T, S] as small maps, white for 0 and full ink for 1.
 
     The maps are `ax.child_axes`, in the order of the heads. Tokens are written along the first
-    column and the last row where they fit.
+    column and the last row where they fit. `highlight` frames the head of that index.
     """
-    attentions = _array(attentions, "attentions", 3)
+    attentions = _within(_array(attentions, "attentions", 3), "attentions", 0, 1)
     heads, queries, keys = attentions.shape
-    _labels(tokens, "tokens", queries, "attentions")
-    _labels(tokens, "tokens", keys, "attentions")
+    _fits(tokens, "tokens", queries, "attentions")
+    _fits(tokens, "tokens", keys, "attentions")
     if highlight is not None:
         _index(highlight, heads, "highlight")
     columns = columns or (heads if heads <= 3 else 3 if heads in (5, 6, 9) else 4)
@@ -205,7 +209,6 @@ def heads_grid(
             [column * (width + gap_x), 1 - (row + 1) * (height + gap_y), width, height]
         )
         _image(panel, attentions[head], WEIGHT_CMAP, (0, 1), "equal")
-        panel.spines[:].set_visible(True)
         chosen = head == highlight
         panel.spines[:].set_color(CATEGORIES[1] if chosen else HAIRLINE)
         panel.spines[:].set_linewidth(1.8 if chosen else 0.8)
@@ -216,11 +219,16 @@ def heads_grid(
             color=CATEGORIES[1] if chosen else TEXT,
             pad=4,
         )
-        named = tokens is not None and cell > 10
         first, last = column == 0, head + columns >= heads
-        panel.set_yticks(range(queries), tokens if named else [""] * queries, size=8)
-        panel.set_xticks(range(keys), tokens if named else [""] * keys, size=8, rotation=90)
-        panel.tick_params(labelleft=first, labelbottom=last)
+        if tokens is not None and cell > 11:
+            panel.set_yticks(range(queries), tokens, size=8)
+            panel.set_xticks(range(keys), tokens, size=8, rotation=90)
+            panel.tick_params(labelleft=first, labelbottom=last)
+        else:
+            panel.set(xticks=[], yticks=[])
+            if first and last:
+                panel.set_xlabel("Key", size=8.5, labelpad=3)
+                panel.set_ylabel("Query", size=8.5, labelpad=3)
     return ax
 
 
@@ -233,7 +241,7 @@ def bars(
     ax: Axes | None = None,
     *,
     horizontal: bool = False,
-    limits: tuple[float, float] | None = None,
+    limits: Limits | None = None,
     colors: str | Sequence[str] | None = None,
     digits: int = 2,
     xlabel: str = "",
@@ -245,18 +253,21 @@ def bars(
     Long labels, such as words, read better with `horizontal=True`, first bar on top.
     """
     values = _array(values, "values", 1)
-    _labels(labels, "labels", len(values), "values")
+    _fits(labels, "labels", len(values), "values")
     if colors is not None and not isinstance(colors, str):
-        _labels(colors, "colors", len(values), "values")
+        _fits(colors, "colors", len(values), "values")
     n = len(values)
     ax = _axes(ax, *((5, 0.34 * n + 0.6) if horizontal else (min(5, 0.62 * n + 1), 2.6)))
-    at = np.arange(n)
+    at, lengths = np.arange(n), np.where(np.isfinite(values), values, 0)
     draw = ax.barh if horizontal else ax.bar
-    drawn = draw(at, values, 0.68, color=colors or CATEGORIES[0])
-    ax.bar_label(drawn, [_number(v, digits) for v in values], padding=4, size=9, color=TEXT)
-    low, high = limits or (min(values.min(initial=0), 0), max(values.max(initial=0), 0))
-    room = 0.14 * ((high - low) or 1)
-    ends = (low - room * (values.min(initial=0) < 0), high + room * (values.max(initial=0) > 0))
+    drawn = draw(at, lengths, 0.68, color=colors or CATEGORIES[0])
+    ax.bar_label(drawn, [number(v, digits) for v in values], padding=4, size=9, color=TEXT)
+    low, high = limits or (lengths.min(initial=0), lengths.max(initial=0))
+    below, above = low < 0, high > 0 or low == 0
+    room = 42 if horizontal else 16  # points for a number
+    length = max(_size(ax)[0 if horizontal else 1] - room * (below + above), room)
+    room *= ((high - low) or 1) / length
+    ends = (low - room * below, high + room * above)
     names = labels if labels is not None else [""] * n
     ax.spines[:].set_visible(False)
     if horizontal:
@@ -284,10 +295,11 @@ def distribution(
 
     The two sides are `ax.child_axes`. Weights are drawn on the scale from 0 to 1.
     """
-    scores, weights = _array(scores, "scores", 1), _array(weights, "weights", 1)
+    scores = _array(scores, "scores", 1)
+    weights = _within(_array(weights, "weights", 1), "weights", 0, 1)
     if scores.shape != weights.shape:
         raise ValueError(f"weights has {len(weights)} values for {len(scores)} scores")
-    _labels(labels, "labels", len(scores), "scores")
+    _fits(labels, "labels", len(scores), "scores")
     ax = _axes(ax, 5, 0.36 * len(scores) + 0.7)
     ax.set_axis_off()
     left, right = ax.inset_axes([0, 0, 0.44, 1]), ax.inset_axes([0.52, 0, 0.48, 1])
@@ -321,25 +333,26 @@ def curve(
     if ys.ndim != 2 or ys.shape[1] != len(x):
         raise ValueError(f"ys must be [{len(x)}] or [L, {len(x)}] to fit x, got shape {ys.shape}")
     labels = [labels] if isinstance(labels, str) else labels
-    _labels(labels, "labels", len(ys), "ys")
-    _labels(colors, "colors", len(ys), "ys")
-    colors = colors or [_LINES[i % len(_LINES)] for i in range(len(ys))]
-    ax = _axes(ax, 5, 3)
-    ax.set(xscale=xscale, yscale=yscale)
-    for y, color in zip(ys, colors, strict=True):
-        ax.plot(x, y, color=color, marker=marker, markeredgewidth=0)
+    _fits(labels, "labels", len(ys), "ys")
+    _fits(colors, "colors", len(ys), "ys")
     if band is not None:
         low, high = (np.atleast_2d(_array(side, "band")) for side in band)
         if low.shape != ys.shape or high.shape != ys.shape:
             raise ValueError(
                 f"band must be two arrays shaped like ys {ys.shape}, got {low.shape}, {high.shape}"
             )
+    colors = colors or [_LINES[i % len(_LINES)] for i in range(len(ys))]
+    ax = _axes(ax, 5, 3)
+    ax.set(xscale=xscale, yscale=yscale)
+    for y, color in zip(ys, colors, strict=True):
+        ax.plot(x, y, color=color, marker=marker, markeredgewidth=0)
+    if band is not None:
         for bottom, top, color in zip(low, high, colors, strict=True):
             ax.fill_between(x, bottom, top, color=color, alpha=0.18, lw=0)
     ax.grid(axis="y")
     ax.spines["left"].set_visible(False)
     if labels is not None:
-        _name_ends(ax, x, ys, labels, colors)
+        name_ends(ax, x, ys, labels, colors)
     return _named(ax, xlabel, ylabel, title)
 
 
@@ -364,8 +377,8 @@ def vectors(
     points = _array(points, "points", 2)
     if points.shape[1] != 2:
         raise ValueError(f"points must be [N, 2], got shape {points.shape}")
-    _labels(labels, "labels", len(points), "points")
-    _labels(groups, "groups", len(points), "points")
+    _fits(labels, "labels", len(points), "points")
+    _fits(groups, "groups", len(points), "points")
     names = list(dict.fromkeys(groups)) if groups is not None else [None]
     color_of = {name: _LINES[i % len(_LINES)] for i, name in enumerate(names)}
     colors = [color_of[name] for name in (groups if groups is not None else [None] * len(points))]
@@ -383,10 +396,13 @@ def vectors(
     ax.set_aspect("equal", adjustable="datalim")
     ax.margins(0.18, 0.12)
     if groups is not None:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(names), labelcolor="linecolor",
-                  handletextpad=0.1, columnspacing=1.2, borderaxespad=0)  # fmt: skip
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, ncols=len(names),
+            columnspacing=1.2, handletextpad=0.1,
+            labelcolor=[on_paper(color) for color in color_of.values()],
+        )  # fmt: skip
     if labels is not None:
-        _name_points(ax, points, labels, colors)
+        name_points(ax, points, labels, colors, arrows)
     return _named(ax, xlabel, ylabel, title)
 
 
@@ -395,7 +411,7 @@ def tokens(
     values: ArrayLike | None = None,
     ax: Axes | None = None,
     *,
-    limits: tuple[float, float] | None = None,
+    limits: Limits | None = None,
     colors: Sequence[str] | None = None,
     numbers: bool = True,
     digits: int = 2,
@@ -406,14 +422,14 @@ def tokens(
     Without `values` the chips are plain, or filled with `colors`.
     """
     fills = list(colors) if colors is not None else [PAPER] * len(tokens)
-    _labels(fills, "colors", len(tokens), "tokens")
+    _fits(fills, "colors", len(tokens), "tokens")
     captions = [""] * len(tokens)
     if values is not None:
         values = _array(values, "values", 1)
-        _labels(tokens, "tokens", len(values), "values")
+        _fits(tokens, "tokens", len(values), "values")
         cmap, limits = _scale(values, limits)
         fills = _fills(values, cmap, limits)
-        captions = [_number(v, digits) for v in values] if numbers else captions
+        captions = [number(v, digits) for v in values] if numbers else captions
     width = _size(ax)[0] if ax else 5 * 72
     line = 42 if any(captions) else 30
     places, x, y = [], 0.0, 0.0
@@ -438,7 +454,7 @@ def arcs(
     query: int,
     ax: Axes | None = None,
     *,
-    smallest: float = 0.005,
+    smallest: Number = 0.005,
     digits: int = 2,
     title: str | None = None,
 ) -> Axes:
@@ -449,40 +465,41 @@ def arcs(
     """
     weights = _array(weights, "weights")
     if weights.ndim == 2:
-        _labels(tokens, "tokens", weights.shape[0], "weights")
+        _fits(tokens, "tokens", weights.shape[0], "weights")
         _index(query, len(tokens), "query")
         weights = weights[query]
-    weights = _array(weights, "weights", 1)
-    _labels(tokens, "tokens", len(weights), "weights")
+    weights = _within(_array(weights, "weights", 1), "weights", 0, 1)
+    _fits(tokens, "tokens", len(weights), "weights")
     _index(query, len(tokens), "query")
-    sizes = [_chip_width(token) for token in tokens]
-    length = sum(sizes) + _GAP * (len(tokens) - 1)
-    upright = length > (_size(ax)[0] if ax else 5 * 72)
+    sizes = np.array([_chip_width(token) for token in tokens])
+    room = (_size(ax)[0] if ax else 5 * 72) - sizes.sum()
+    gap = min(room / max(len(tokens) - 1, 1), 24)
+    upright = gap < _GAP
     if upright:
-        reach = 130
-        at = np.array([[max(sizes) + 34, 14 + 24.0 * i] for i in range(len(tokens))])
-        ax = _canvas(ax, max(sizes) + 34 + reach, 24 * len(tokens) + 4)
-        out, span = np.array([1, 0]), 24 * len(tokens)
+        edge, reach, span = sizes.max() + 36, 130, 25.0 * len(tokens)
+        at = np.stack([np.full(len(tokens), edge), 13 + 25.0 * np.arange(len(tokens))], axis=1)
+        ax, out = _canvas(ax, edge + reach, span), np.array([1, 0])
     else:
-        reach = 40 + 0.22 * length
-        starts = np.cumsum([0, *sizes[:-1]]) + _GAP * np.arange(len(tokens))
-        at = np.stack([starts + np.array(sizes) / 2, np.full(len(tokens), reach)], axis=1)
-        ax = _canvas(ax, length, reach + 46)
-        out, span = np.array([0, -1]), length
+        span = sizes.sum() + gap * (len(tokens) - 1)
+        reach = 44 + 0.2 * span
+        ends = np.cumsum(sizes + gap) - gap
+        at = np.stack([ends - sizes / 2, np.full(len(tokens), reach)], axis=1)
+        ax, out = _canvas(ax, span, reach + 40), np.array([0, -1])
     for key in np.argsort(weights):
         if weights[key] < smallest:
             continue
         a, b = at[query], at[key]
         if key == query:
-            along = np.array([out[1], out[0]]) * 16
-            path = [a, a + along + out * 30, a - along + out * 30, a]
+            along = np.array([-out[1], out[0]])
+            a, b = a - 4 * along, b + 4 * along
+            path = [a, a - 14 * along + 36 * out, b + 14 * along + 36 * out, b]
         else:
-            bulge = out * reach * (0.35 + 0.85 * min(1, np.abs(b - a).sum() / span))
+            bulge = out * reach * (0.35 + 0.85 * np.abs(b - a).sum() / span)
             path = [a, a + bulge, b + bulge, b]
         ax.add_patch(
             PathPatch(
                 Curve(path, [Curve.MOVETO] + 3 * [Curve.CURVE4]),
-                fill=False, color=CATEGORIES[0], lw=0.6 + 7 * weights[key],
+                fill=False, color=CATEGORIES[0], lw=0.6 + 6 * weights[key],
                 alpha=0.35 + 0.5 * weights[key], capstyle="butt",
             )
         )  # fmt: skip
@@ -491,7 +508,7 @@ def arcs(
         x, y = (x - sizes[i] / 2, y) if upright else (x, y + 12)
         _chip(ax, x, y, token, fills[i], edge=CATEGORIES[1] if i == query else HAIRLINE)
         where = (26, y) if upright else (x, y + 20)
-        ax.text(*where, _number(weights[i], digits), size=8, color=MUTED, va="center",
+        ax.text(*where, number(weights[i], digits), size=8, color=MUTED, va="center",
                 ha="right" if upright else "center")  # fmt: skip
     return _named(ax, "", "", title)
 
@@ -499,20 +516,29 @@ def arcs(
 # ---------------------------------------------------------------- what the functions share
 
 _LINES = (*CATEGORIES[:6], CATEGORIES[7])  # yellow is too pale for a line or a word
-_GAP = 7  # points between two chips
+_CHIP, _GAP = 20, 7  # points: the height of a chip, and the least gap between two
 _TEXT_SIZE = 10
+_NO_NUMBER = "#E9ECEF"  # cells that hold none, such as a masked score of minus infinity
 
 
 def _array(values: ArrayLike, name: str, ndim: int | None = None) -> np.ndarray:
     if hasattr(values, "detach"):
-        values = values.detach().cpu()
+        values = values.detach().cpu().double()
     values = np.asarray(values, dtype=float)
     if ndim is not None and values.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} axes, got shape {values.shape}")
     return values
 
 
-def _labels(labels: Sequence | None, name: str, n: int, what: str) -> None:
+def _within(values: np.ndarray, name: str, low: Number, high: Number) -> np.ndarray:
+    """The same values; rounding may carry them past the ends, nothing else may."""
+    for value in (values.min(initial=low), values.max(initial=high)):
+        if value < low - 1e-4 or value > high + 1e-4:
+            raise ValueError(f"{name} must lie between {low} and {high}, got {value:.4g}")
+    return values
+
+
+def _fits(labels: Sequence | None, name: str, n: int, what: str) -> None:
     if labels is not None and len(labels) != n:
         raise ValueError(f"{name} has {len(labels)} entries, {what} needs {n}")
 
@@ -522,20 +548,24 @@ def _index(index: int, n: int, name: str) -> None:
         raise ValueError(f"{name}={index} is not an index from 0 to {n - 1}")
 
 
-def _axes(ax: Axes | None, width: float, height: float) -> Axes:
+def _axes(ax: Axes | None, width: Number, height: Number) -> Axes:
     return ax or plt.subplots(figsize=(width, height))[1]
 
 
 def _size(ax: Axes) -> tuple[float, float]:
-    """Width and height of the Axes in points, before the layout makes room for labels."""
+    """Width and height of the Axes in points, as its figure lays it out so far."""
+    engine = ax.figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(ax.figure)
     box = ax.get_window_extent()
     return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
 
 
-def _canvas(ax: Axes | None, width: float, height: float) -> Axes:
-    """An empty Axes whose unit is the point, y downwards."""
+def _canvas(ax: Axes | None, width: Number, height: Number) -> Axes:
+    """An empty Axes whose unit is the point, y downwards; what is drawn stands in its middle."""
     ax = _axes(ax, width / 72, height / 72)
-    ax.set(xlim=(0, width), ylim=(height, 0))
+    free = np.maximum(np.subtract(_size(ax), (width, height)), 0) / 2
+    ax.set(xlim=(-free[0], width + free[0]), ylim=(height + free[1], -free[1]))
     ax.set_axis_off()
     return ax
 
@@ -550,75 +580,52 @@ def _named(ax: Axes, xlabel: str, ylabel: str, title: str | None) -> Axes:
     return ax
 
 
-def _number(value: float, digits: int) -> str:
-    if value == round(value) and abs(value) < 1:
-        return "0"
-    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _text_width(text: str, size: float) -> float:
-    """Width in points."""
-    return TextPath((0, 0), text, size=size).get_extents().width if text.strip() else 0.0
-
-
 def _chip_width(token: str) -> float:
-    return _text_width(token, _TEXT_SIZE) + 13
+    return max(text_width(token, _TEXT_SIZE) + 14, 1.0 * _CHIP)
 
 
-def _chip(ax: Axes, x: float, y: float, token: str, fill, edge: str = HAIRLINE) -> None:
-    box = {
-        "boxstyle": "round,pad=0.36,rounding_size=0.7",
-        "facecolor": fill,
-        "edgecolor": edge,
-        "linewidth": 0.8 if edge == HAIRLINE else 1.8,
-    }
-    ax.text(x, y, token, size=_TEXT_SIZE, color=_readable(fill), bbox=box,
+def _chip(ax: Axes, x: Number, y: Number, token: str, fill, edge: str = HAIRLINE) -> None:
+    width = _chip_width(token)
+    ax.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - _CHIP / 2), width, _CHIP,
+            boxstyle="round,pad=0,rounding_size=6",
+            facecolor=fill, edgecolor=edge, lw=0.8 if edge == HAIRLINE else 1.8, zorder=2,
+        )
+    )  # fmt: skip
+    ax.text(x, y, token, size=_TEXT_SIZE, color=readable(fill),
             ha="center", va="center_baseline", zorder=3)  # fmt: skip
 
 
-def _fills(values: np.ndarray, cmap: str, limits: tuple[float, float]) -> list:
+def _fills(values: np.ndarray, cmap: str, limits: Limits) -> list:
     low, high = limits
-    return list(mpl.colormaps[cmap]((values - low) / (high - low)))
+    shades = mpl.colormaps[cmap]((values - low) / (high - low))
+    return [s if f else _NO_NUMBER for s, f in zip(shades, np.isfinite(values), strict=True)]
 
 
-def _luminance(color) -> float:
-    """Relative luminance as WCAG defines it."""
-    rgb = np.array(to_rgb(color))
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def _readable(background) -> str:
-    """The colour in which text on this background has a contrast of 4.5 or more."""
-    light = _luminance(background)
-    for color in (TEXT, "white", "black"):
-        low, high = sorted([light, _luminance(color)])
-        if (high + 0.05) / (low + 0.05) >= 4.5:
-            return color
-    return "black"
-
-
-def _scale(values: np.ndarray, limits: tuple[float, float] | None) -> tuple[str, tuple]:
+def _scale(values: np.ndarray, limits: Limits | None) -> tuple[str, Limits]:
     if limits is None:
-        largest = float(np.nanmax(np.abs(values), initial=0)) or 1.0
-        limits = (-largest if np.nanmin(values, initial=0) < 0 else 0, largest)
+        finite = values[np.isfinite(values)]
+        largest = float(np.abs(finite).max(initial=0)) or 1.0
+        limits = (-largest if finite.min(initial=0) < 0 else 0, largest)
     if not limits[0] < limits[1]:
         raise ValueError(f"limits must rise, got {limits}")
     return (DIVERGING_CMAP if limits[0] < 0 else WEIGHT_CMAP), limits
 
 
-def _image(ax: Axes, values: np.ndarray, cmap: str, limits: tuple, aspect: str):
+def _image(ax: Axes, values: np.ndarray, cmap: str, limits: Limits, aspect: str):
     """Each number as one cell; white gaps between cells that are large enough to have them."""
     image = ax.imshow(
-        values, cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="none", aspect=aspect
-    )
+        np.ma.masked_invalid(values), cmap=mpl.colormaps[cmap].with_extremes(bad=_NO_NUMBER),
+        vmin=limits[0], vmax=limits[1], interpolation="none", aspect=aspect,
+    )  # fmt: skip
     rows, columns = values.shape
     width, height = _size(ax)
     if min(width / columns, height / rows) > 9:
         ax.set_xticks(np.arange(columns - 1) + 0.5, minor=True)
         ax.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
         ax.grid(which="minor", color=PAPER, lw=1)
-    ax.spines[:].set_visible(False)
+    ax.spines[:].set_visible(True)
     return image
 
 
@@ -628,8 +635,8 @@ def _map(
 ) -> Axes:  # fmt: skip
     """The one heatmap behind `weights`, `matrix`, `similarity` and `layer_head`."""
     n_rows, n_columns = values.shape
-    _labels(rows, rows_name, n_rows, name)
-    _labels(columns, columns_name, n_columns, name)
+    _fits(rows, rows_name, n_rows, name)
+    _fits(columns, columns_name, n_columns, name)
     square = 1 / 3 <= n_rows / n_columns <= 3 or max(n_rows, n_columns) <= 24
     cell = min(0.5, 4 / n_columns, 6 / n_rows) if square else 0
     ax = _axes(ax, n_columns * cell + 1.2, n_rows * cell + 0.9) if square else _axes(ax, 5, 3)
@@ -638,23 +645,26 @@ def _map(
     image = _image(ax, values, cmap, limits, "equal" if square else "auto")
 
     if numbers is None:
-        longest = max((_number(v, digits) for v in (values.min(), values.max())), key=len)
-        numbers = _text_width(longest, 8.5) + 5 < pitch
+        finite = values[np.isfinite(values)]
+        ends = (finite.min(initial=0), finite.max(initial=0))
+        longest = max((number(v, digits) for v in ends), key=len)
+        numbers = text_width(longest, 8.5) + 5 < pitch
     if numbers:
         for (row, column), fill in zip(
             np.ndindex(values.shape), _fills(values.ravel(), cmap, limits), strict=True
         ):
-            text = _number(values[row, column], digits)
-            ax.text(column, row, text, size=8.5, color=_readable(fill),
+            text = number(values[row, column], digits)
+            ax.text(column, row, text, size=8.5, color=readable(fill),
                     ha="center", va="center_baseline")  # fmt: skip
     else:
         bar = ax.figure.colorbar(image, ax=ax, aspect=24, shrink=0.7, pad=0.03, label=label)
         bar.outline.set_visible(False)
         low, high = limits
-        bar.set_ticks([low, 0, high] if low < 0 < high else [low, (low + high) / 2, high])
+        ticks = [low, 0 if low < 0 < high else (low + high) / 2, high]
+        bar.set_ticks(ticks, labels=[f"{t:.3g}".replace("-", "\N{MINUS SIGN}") for t in ticks])
 
     if columns is not None:
-        slanted = max(_text_width(str(c), 9) for c in columns) + 3 > pitch
+        slanted = max(text_width(str(c), 9) for c in columns) + 3 > pitch
         turn = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")
@@ -666,65 +676,3 @@ def _map(
     else:
         ax.yaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
     return _named(ax, xlabel, ylabel, title)
-
-
-def _name_ends(ax: Axes, x: np.ndarray, ys: np.ndarray, labels: Sequence[str], colors) -> None:
-    """Each line's name at its right end, moved up or down until no two overlap."""
-    ax.figure.draw_without_rendering()
-    points_per_pixel = 72 / ax.figure.dpi
-    ends = [(x[np.isfinite(y)][-1], y[np.isfinite(y)][-1]) for y in ys]
-    heights = ax.transData.transform(ends)[:, 1] * points_per_pixel
-    for end, height, spread, label, color in zip(
-        ends, heights, _spread(heights, 13), labels, colors, strict=True
-    ):
-        ax.annotate(
-            label, end, (8, spread - height), textcoords="offset points", color=color,
-            size=9.5, va="center_baseline", annotation_clip=False,
-        )  # fmt: skip
-
-
-def _spread(heights: np.ndarray, gap: float) -> np.ndarray:
-    """The nearest heights, in the least-squares sense, that are `gap` apart in the same order."""
-    order = np.argsort(heights, kind="stable")
-    blocks = []  # pool adjacent violators: [mean, size]
-    for rank, height in enumerate(heights[order]):
-        blocks.append([height - rank * gap, 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            (a, n), (b, m) = blocks[-2:]
-            blocks[-2:] = [[(a * n + b * m) / (n + m), n + m]]
-    spread = np.empty(len(heights))
-    means = np.repeat([mean for mean, _ in blocks], [size for _, size in blocks])
-    spread[order] = means + gap * np.arange(len(heights))
-    return spread
-
-
-def _name_points(ax: Axes, points: np.ndarray, labels: Sequence[str], colors) -> None:
-    """Each point's name on the side, and at the distance, where it covers least."""
-    ax.figure.draw_without_rendering()
-    at = ax.transData.transform(points) * 72 / ax.figure.dpi
-    frame = np.array(ax.get_window_extent().extents) * 72 / ax.figure.dpi
-    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at]
-    for (x, y), point, label, color in zip(at, points, labels, colors, strict=True):
-        half_w, half_h = _text_width(label, 9.5) / 2 + 1, 6.0
-        best = None
-        for distance in (5, 14, 26):
-            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
-                cx, cy = dx * (half_w + distance), dy * (half_h + distance)
-                box = (x + cx - half_w, y + cy - half_h, x + cx + half_w, y + cy + half_h)
-                cost = sum(_overlap(box, other) for other in taken) + distance / 5
-                cost += 2 * half_w * 2 * half_h - _overlap(box, frame)
-                if best is None or cost < best[0]:
-                    best = (cost, cx, cy, box, distance)
-        _, cx, cy, box, distance = best
-        taken.append(box)
-        line = {"arrowstyle": "-", "color": HAIRLINE, "lw": 0.8, "shrinkB": 4, "shrinkA": 0}
-        ax.annotate(
-            label, point, (cx, cy), textcoords="offset points", color=color, size=9.5,
-            ha="center", va="center_baseline", arrowprops=line if distance > 5 else None,
-        )  # fmt: skip
-
-
-def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return max(width, 0) * max(height, 0)
