@@ -65,9 +65,9 @@ def use_style() -> None:
 
 
 # Importing a module should not change how other people's figures look. This one does, on
-# purpose: its only users are the book's chapters and explorables, every figure of theirs must
-# look alike, also those drawn with Matplotlib alone, and a set-up line that 13 chapters must not
-# forget would be forgotten. `plt.style.use("default")` undoes it.
+# purpose: its only users are the book's chapters and explorables, whose figures must all look
+# alike, those drawn with Matplotlib alone included, and a set-up line that every chapter must
+# carry is one that some chapter forgets. `plt.style.use("default")` undoes it.
 use_style()
 
 
@@ -116,8 +116,8 @@ def matrix(
 ) -> Axes:
     """Any matrix [rows, columns]. With negative values the scale diverges, and 0 is white.
 
-    `limits` are the values of the scale's two ends, by default the largest magnitude and its
-    negative, or 0 and the largest. Negative limits make the scale diverge. `label` names the
+    `limits` are the values of the scale's two ends, by default 0 and the largest magnitude. A
+    scale with a negative end diverges: it reaches equally far to both sides. `label` names the
     quantity on the scale.
     """
     values = _array(values, "values", 2)
@@ -379,12 +379,13 @@ def vectors(
         raise ValueError(f"points must be [N, 2], got shape {points.shape}")
     _fits(labels, "labels", len(points), "points")
     _fits(groups, "groups", len(points), "points")
-    names = list(dict.fromkeys(groups)) if groups is not None else [None]
+    group_of = list(groups) if groups is not None else [""] * len(points)
+    names = list(dict.fromkeys(group_of))
     color_of = {name: _LINES[i % len(_LINES)] for i, name in enumerate(names)}
-    colors = [color_of[name] for name in (groups if groups is not None else [None] * len(points))]
+    colors = [color_of[name] for name in group_of]
     ax = _axes(ax, 5, 3.8)
     for name, color in color_of.items():
-        mine = [i for i, c in enumerate(colors) if c == color]
+        mine = [i for i, group in enumerate(group_of) if group == name]
         ax.scatter(*points[mine].T, s=36, color=color, lw=0, label=name, zorder=3)
     if arrows:
         ax.scatter(0, 0, s=10, color=MUTED, lw=0)
@@ -433,8 +434,8 @@ def tokens(
     width = _size(ax)[0] if ax else 5 * 72
     line = 42 if any(captions) else 30
     places, x, y = [], 0.0, 0.0
-    for token in tokens:
-        size = _chip_width(token)
+    for token, caption in zip(tokens, captions, strict=True):
+        size = max(_chip_width(token), text_width(caption, 8))
         if x and x + size > width:
             x, y = 0.0, y + line
         places.append((x + size / 2, y))
@@ -610,7 +611,10 @@ def _scale(values: np.ndarray, limits: Limits | None) -> tuple[str, Limits]:
         limits = (-largest if finite.min(initial=0) < 0 else 0, largest)
     if not limits[0] < limits[1]:
         raise ValueError(f"limits must rise, got {limits}")
-    return (DIVERGING_CMAP if limits[0] < 0 else WEIGHT_CMAP), limits
+    if limits[0] >= 0:
+        return WEIGHT_CMAP, limits
+    far = max(-limits[0], limits[1])
+    return DIVERGING_CMAP, (-far, far)
 
 
 def _image(ax: Axes, values: np.ndarray, cmap: str, limits: Limits, aspect: str):
@@ -639,7 +643,8 @@ def _map(
     _fits(columns, columns_name, n_columns, name)
     square = 1 / 3 <= n_rows / n_columns <= 3 or max(n_rows, n_columns) <= 24
     cell = min(0.5, 4 / n_columns, 6 / n_rows) if square else 0
-    ax = _axes(ax, n_columns * cell + 1.2, n_rows * cell + 0.9) if square else _axes(ax, 5, 3)
+    size = (n_columns * cell + 1.2, n_rows * cell + 0.9) if square else (5, 0.2 * n_rows + 0.9)
+    ax = _axes(ax, size[0], min(size[1], 6.9 if square else 3.4))
     width, height = _size(ax)
     pitch = min(width / n_columns, height / n_rows, 72 * cell or np.inf)
     image = _image(ax, values, cmap, limits, "equal" if square else "auto")

@@ -244,7 +244,9 @@ def test_a_matrix_with_negative_values_has_its_zero_in_the_middle():
     image = plots.matrix([[0.5, 2.0]]).images[0]
     assert image.get_clim() == (0, 2)
     assert image.cmap.name == plots.WEIGHT_CMAP
-    assert plots.matrix([[0.5, 2.0]], limits=(-3, 3)).images[0].cmap.name == plots.DIVERGING_CMAP
+    image = plots.matrix([[0.5, 2.0]], limits=(-1, 3)).images[0]
+    assert image.get_clim() == (-3, 3)
+    assert image.cmap.name == plots.DIVERGING_CMAP
 
 
 def test_masked_scores_are_said_and_kept_out_of_the_scale():
@@ -374,6 +376,11 @@ def test_points_are_drawn_at_their_place_in_their_groups_colour():
     assert [label.get_text() for label in ax.get_legend().get_texts()] == ["money", "river"]
     assert ax.get_aspect() == 1
     assert ax.texts[1].get_color() == on_paper(plots.CATEGORIES[1])
+
+
+def test_more_groups_than_colours_keep_their_points_apart():
+    ax = plots.vectors(random(11, 2), groups=list("abcdefghijk"))
+    assert [len(group.get_offsets()) for group in ax.collections] == [1] * 11
 
 
 def test_labels_of_close_points_do_not_overlap():
