@@ -46,6 +46,8 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(d_ff, d_model)
 
     def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
+        checks.axes("x", x, "... C")
+        checks.size("x", x, -1, "d_model", self.up.in_features)
         return self.down(ACTIVATIONS[self.activation](self.up(x)))
 
 
@@ -85,6 +87,8 @@ class TransformerBlock(nn.Module):
         need_weights: bool = True,
     ) -> tuple[Float[Tensor, "*batch T C"], Float[Tensor, "*batch H T T"] | None]:
         """The new vectors and the weights of every head; see ``MultiHeadAttention.forward``."""
+        checks.axes("x", x, "... T C")
+        checks.size("x", x, -1, "d_model", self.attention.d_model)
         options = {
             "mask": mask,
             "bias": bias,
@@ -200,6 +204,7 @@ class Encoder(nn.Module):
         if self.type_embedding is not None:
             types = torch.zeros_like(ids) if types is None else types
             checks.indices("types", types, "n_types", self.type_embedding.num_embeddings)
+            checks.broadcasts("types", types.shape, ids.shape, "B T")
             x = x + self.type_embedding(types)
         return x if self.embedding_norm is None else self.embedding_norm(x)
 
@@ -230,7 +235,7 @@ class Encoder(nn.Module):
         """
         x = self.embed(ids, types)
         if mask is not None:
-            mask = _key_mask(mask, ids)
+            mask = _four_axes(mask, ids, self.n_heads)
         if head_mask is not None:
             checks.axes("head_mask", head_mask, "n_layers H")
             checks.size("head_mask", head_mask, 0, "n_layers", self.n_layers)
@@ -308,7 +313,7 @@ class Decoder(nn.Module):
         checks.axes("ids", ids, "B T")
         allowed = causal_mask(ids.shape[1], device=ids.device)[None]
         if mask is not None:
-            allowed = allowed & _key_mask(mask, ids)
+            allowed = allowed & _four_axes(mask, ids, self.stack.n_heads)
         seen = self.stack(
             ids, allowed, temperature, head_mask, bias, rotate, need_weights=need_weights
         )
@@ -341,15 +346,17 @@ def init_weights(
             nn.init.zeros_(part.bias)
 
 
-def _key_mask(mask: Tensor, ids: Tensor) -> Tensor:
-    """A padding mask ``[B, T]`` as ``[B, 1, 1, S]``; any other as it is."""
+def _four_axes(mask: Tensor, ids: Tensor, n_heads: int) -> Tensor:
+    """A mask that broadcasts to ``[B, H, T, S]``; one for padding, ``[B, T]``, becomes such."""
     checks.boolean("mask", mask, "True = may attend")
-    if mask.ndim >= 3:
-        return mask
-    if mask.shape != ids.shape:
+    if mask.ndim < 3 and mask.shape != ids.shape:
         raise ValueError(
             f"mask with two axes must be [B, T] = {tuple(ids.shape)} (True where a token is no "
             f"padding), got shape {tuple(mask.shape)}; pass a mask over queries and keys as "
             "mask[None]"
         )
-    return mask[:, None, None, :]
+    if mask.ndim == 2:
+        mask = mask[:, None, None, :]
+    batch, n_tokens = ids.shape
+    checks.broadcasts("mask", mask.shape, (batch, n_heads, n_tokens, n_tokens), "B H T S")
+    return mask
