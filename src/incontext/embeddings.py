@@ -15,7 +15,7 @@ Axes: ``V`` rows of the table (vocabulary), ``C`` d_model.
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from incontext import checks
@@ -83,11 +83,9 @@ def nearest(
         raise ValueError(
             f"k={k} must be at most the {n_allowed} rows of the table that are not excluded"
         )
-    rows = allowed.nonzero().squeeze(-1)
-    candidates = table if n_allowed == len(table) else table[rows]
-    cosines = _directions("query", query) @ _directions("table", candidates, rows).T
-    values, places = cosines.topk(k)
-    return values, rows[places]
+    cosines = _cosines(_directions("query", query), table, allowed)
+    values, rows = cosines.masked_fill(~allowed, -torch.inf).topk(k)
+    return values, rows
 
 
 def analogy(
@@ -131,6 +129,21 @@ def _directions(name: str, vectors: Tensor, rows: Tensor | None = None) -> Tenso
         raise ValueError(f"{name} must be finite, got NaN or infinity in the vector{where}")
     scaled = vectors / largest
     return scaled / scaled.norm(dim=-1, keepdim=True)
+
+
+def _cosines(
+    directions: Float[Tensor, "*batch C"], table: Float[Tensor, "V C"], allowed: Bool[Tensor, " V"]
+) -> Float[Tensor, "*batch V"]:
+    """Cosine with every row of the table, without a scaled copy of it."""
+    lengths = table.norm(dim=-1)
+    limits = torch.finfo(table.dtype)
+    plain = (lengths > limits.tiny**0.25) & (lengths < limits.max**0.25)  # squares are safe
+    cosines = directions @ table.T / lengths.masked_fill(~plain, 1.0)
+    extreme = (~plain & allowed).nonzero().squeeze(-1)
+    if len(extreme):
+        rest = _directions("table", table[extreme], extreme)
+        cosines = cosines.index_copy(-1, extreme, directions @ rest.T)
+    return cosines
 
 
 def _rows(name: str, rows: Iterable[int] | Tensor, table: Tensor) -> Tensor:

@@ -149,6 +149,16 @@ def test_nearest_can_return_every_row():
     assert values.tolist() == sorted(values.tolist(), reverse=True)
 
 
+@pytest.mark.parametrize("size", [1e-38, 1e-20, 1e20, 1e38])
+def test_nearest_among_rows_of_extreme_lengths(size):
+    table = TOY.clone()
+    table[QUEEN] *= size
+    values, indices = nearest(size * TOY[QUEEN], table, k=2)
+    assert indices[0] == QUEEN
+    assert_close(values[0].item(), 1.0)
+    assert_close(values[1], nearest(TOY[QUEEN], TOY, k=2)[0][1])
+
+
 def test_nearest_passes_over_an_excluded_row_of_zeros():
     table = torch.cat([torch.zeros(1, 3), TOY])
     assert nearest(TOY[KING], table, k=1, exclude=[0])[1].tolist() == [1 + KING]
