@@ -197,8 +197,9 @@ class Encoder(nn.Module):
                 raise ValueError(
                     f"ids must have at most n_positions={self.n_positions} tokens, got {n_tokens}"
                 )
-            learned = self.positions == "learned"
-            x = x + (self.position_embedding.weight if learned else self.position_table)[:n_tokens]
+            sinusoidal = self.positions == "sinusoidal"
+            table = self.position_table if sinusoidal else self.position_embedding.weight
+            x = x + table[:n_tokens]
         if types is not None and self.type_embedding is None:
             raise ValueError("types must be None in an encoder with n_types=0, got a tensor")
         if self.type_embedding is not None:
