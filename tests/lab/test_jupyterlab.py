@@ -96,17 +96,14 @@ shown = next(o for o in gc.get_objects() if isinstance(o, SoftmaxTemperature))
 
 def test_slider_moves_the_trait_and_the_trait_moves_the_slider(lab, page):
     address, token, runtime = lab
-    page.goto(f"{address}/lab/tree/chapters/{CHAPTER}.md?token={token}&factory=Jupytext%20Notebook")
+    page.goto(f"{address}/lab/tree/chapters/{CHAPTER}.md?token={token}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.wait_for_function(
-        "document.querySelector('.jp-Notebook-ExecutionIndicator, .jp-KernelStatus')"
-    )
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    figure = page.locator(
-        "figure.explorable[data-explorable='softmax-temperature'][data-ready]"
-    ).first
-    figure.wait_for()
+    figure = page.locator(f"figure.explorable[data-explorable='{CHAPTER}'][data-ready]").first
+    figure.wait_for(state="attached")
+    figure.scroll_into_view_if_needed()
 
     slider = figure.locator("[data-trait=temperature]")
     slider.focus()
