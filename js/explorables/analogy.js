@@ -115,12 +115,12 @@ function bars({ ranking, answer }, width) {
       const { word, input, leftOut, cosine } = entry;
       const [y, end] = [i * step + step / 2, Math.max(cosine, 0) * reach];
       const colour = entry === answer ? "var(--ic-2)" : input ? "var(--ic-1)" : "var(--ic-muted)";
-      const [text, inside] = [fixed(cosine), leftOut && end > 62];
+      const inside = leftOut && end > 54;
       return [
         h("text", { class: `ic-label${entry === answer ? " ic-chosen-text" : ""}`, x: start - 8, y, "text-anchor": "end", "dominant-baseline": "central" }, word),
         h("rect", { x: start, y: y - 9, width: Math.max(end, 1), height: 18, rx: 2, fill: leftOut ? "transparent" : colour, stroke: colour, "stroke-width": leftOut ? 1.2 : 0 }),
         h("text", { class: "ic-axis", x: start + 8, y, "dominant-baseline": "central" }, inside ? "left out" : ""),
-        h("text", { class: "ic-label", x: start + end + 6, y, "dominant-baseline": "central" }, text),
+        h("text", { class: "ic-label", x: start + end + 6, y, "dominant-baseline": "central" }, leftOut && !inside ? `${fixed(cosine)} left out` : fixed(cosine)),
       ];
     }),
   );
