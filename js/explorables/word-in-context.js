@@ -63,8 +63,8 @@ export default explorable({
   draw(view, api) {
     const { cues, cosines, chosen, floor, layer } = view;
     const pick = (i) => i !== chosen && api.set({ sentence: i + 1 });
-    const wide = api.width >= 600;
-    const left = wide ? Math.round(0.54 * api.width) : api.width;
+    const wide = api.width >= 580;
+    const left = wide ? Math.round(0.58 * api.width) : api.width;
     return [
       h("div", { class: "ic-side" },
         h("div", {},

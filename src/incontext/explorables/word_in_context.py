@@ -68,7 +68,6 @@ SETS = {
         ("coil", "clock", "The clock needs a new spring."),
         ("water", "mountain", "We drank from the mountain spring."),
         ("water", "rises", "Cold water rises from the spring."),
-        ("water", "well", "The village has a well and a spring."),
     ],
     "bat": [
         ("animal", "cave", "The bat slept in the dark cave."),
