@@ -134,7 +134,8 @@ function panel({ view, api, width, y, ticks, title, lines, now, level, label }) 
   });
   const enough = clamp(longest, 2, curve.at(-1).n);
   const [px, py] = [x(length), at(now.value)];
-  const leftwards = px > (edge.left + edge.right) / 2;
+  const rises = curve[0][lines.at(-1).key] < curve.at(-1)[lines.at(-1).key];
+  const leftwards = px > (rises ? edge.left + 46 : edge.right - 46); // the point's text, off its curve
   const above = at(curve.at(-1)[lines.at(-1).key]) > at(level.value); // the level's text keeps off the curve
   const under = !above && at(level.value) + 20 < edge.bottom;
   return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, ...chooseLength },

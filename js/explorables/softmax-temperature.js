@@ -76,7 +76,7 @@ export default explorable({
     ];
     const pair = (parts) => (narrow ? h("div", {}, parts) : parts);
     return [
-      h("div", { class: "ic-rows", style: `grid-template-columns:${narrow ? `${input}px 1fr` : `${input}px 1fr 1fr`}` },
+      h("div", { class: "ic-rows", style: `row-gap:4px;grid-template-columns:${narrow ? `${input}px 1fr` : `${input}px 1fr 1fr`}` },
         h("span"), narrow ? h("span", { class: "ic-head" }, "score, weight ", mark) : heads,
         view.scores.map((score, i) => [api.control("scores", i), pair(row(score, i))]),
       ),
