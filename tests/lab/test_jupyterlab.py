@@ -1,5 +1,6 @@
 """A chapter in JupyterLab: it opens as a notebook, runs, and slider and trait move each other."""
 
+import json
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import jupytext
 import pytest
 import site_under_test as site
 from jupyter_client import BlockingKernelClient
@@ -98,12 +100,22 @@ def test_slider_moves_the_trait_and_the_trait_moves_the_slider(lab, page):
     address, token, runtime = lab
     page.goto(f"{address}/lab/tree/chapters/{CHAPTER}.md?token={token}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    page.wait_for_function(
+        "document.querySelector('#jp-main-statusbar').innerText.includes('| Idle')"
+    )
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    figure = page.locator(f"figure.explorable[data-explorable='{CHAPTER}'][data-ready]").first
-    figure.wait_for(state="attached")
-    figure.scroll_into_view_if_needed()
+    wanted = f"figure.explorable[data-explorable='{CHAPTER}'][data-ready]"
+    # JupyterLab keeps only the cells near the view in the document, so go to the top and look.
+    page.wait_for_function(
+        """wanted => {
+          document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0;
+          return document.querySelector(wanted);
+        }""",
+        arg=wanted,
+        polling=500,
+    )
+    figure = page.locator(wanted).first
 
     slider = figure.locator("[data-trait=temperature]")
     slider.focus()
@@ -114,6 +126,11 @@ def test_slider_moves_the_trait_and_the_trait_moves_the_slider(lab, page):
 
     client = kernel_of(runtime)
     try:
+        notebook = jupytext.read(site.ROOT / "chapters" / f"{CHAPTER}.md")
+        sources = [c.source for c in notebook.cells if c.cell_type == "code"]
+        ran = json.loads(evaluate(client, "import json; print(json.dumps(In[1:]))"))
+        assert [source.strip() for source in ran] == [source.strip() for source in sources]
+
         evaluate(client, FIND)
         assert float(evaluate(client, "print(shown.temperature)")) == shown
 
