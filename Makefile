@@ -30,7 +30,7 @@ help:  ## This list
 	@echo "  make book TORCH_INDEX=<address>            choose the build of PyTorch (README.md)"
 
 book: $(VENV)/.ready  ## Build the book, say where it is, and open it
-	@$(PY) -m jupyter_book build . -n --keep-going $(if $(strip $(STRICT)),-W)
+	@$(VENV)/bin/jupyter-book build . -n --keep-going $(if $(strip $(STRICT)),-W)
 	@$(PY) scripts/open_book.py
 
 test: $(VENV)/.ready-to-test js/node_modules/.ready  ## Everything: lint, unit, front end, notebooks, browser, lab

@@ -4,9 +4,11 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
+BOOK = str(Path(sys.executable).with_name("jupyter-book"))
 TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]
 
 STAGES = {
@@ -18,7 +20,7 @@ STAGES = {
         "--jaxtyping-packages=incontext,beartype.beartype",
     ],
     "book": [
-        sys.executable, "-m", "jupyter_book", "build", ".", "--all", "-n", "-W", "--keep-going",
+        BOOK, "build", ".", "--all", "-n", "-W", "--keep-going",
     ],
     "site": [*PYTEST, "tests/book", *TWO_AT_ONCE],
     "notebooks": [

@@ -19,7 +19,8 @@ built = threading.Condition()
 
 
 def build() -> None:
-    command = [sys.executable, "-m", "jupyter_book", "build", ".", "-n", "--keep-going", "-q"]
+    book = Path(sys.executable).with_name("jupyter-book")
+    command = [book, "build", ".", "-n", "--keep-going", "-q"]
     start = time.monotonic()
     done = subprocess.run(command, check=False)
     word = "built" if done.returncode == 0 else "NOT built"

@@ -3,9 +3,8 @@
 import shutil
 from pathlib import Path
 
-from incontext.explorables.base import STATIC
-
 FOLDER = "explorables"
+STATIC = Path(__file__).parents[1] / FOLDER / "static"  # not imported: that would load torch
 
 
 def copy_bundles(app, exception):
