@@ -66,10 +66,8 @@ def scaled_dot_product_attention(
         return _fused(query, key, value, mask, bias, temperature, scale, scores_shape), None
 
     scores = torch.matmul(query * scale, key.mT)  # [..., T, S]
-    if bias is not None:
-        scores = scores + bias
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
+    if mask is not None or bias is not None:
+        scores += _offset(mask, bias, query.dtype)
     weights = softmax(scores, temperature)
     return torch.matmul(weights, value), weights
 
@@ -92,6 +90,13 @@ def causal_mask(
     return everywhere.tril(n_keys - n_queries)
 
 
+def _offset(mask: Tensor | None, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """What is added to the scores: the bias, and −∞ where the mask is False."""
+    if mask is None:
+        return bias.to(dtype)
+    return torch.where(mask, 0.0 if bias is None else bias, -torch.inf).to(dtype)
+
+
 def _fused(
     query: Tensor,
     key: Tensor,
@@ -107,11 +112,10 @@ def _fused(
     if isinstance(temperature, Tensor) and temperature.ndim:
         checks.broadcasts("temperature", temperature.shape, (*scores_shape[:-1], 1), "... T 1")
     query = query * (scale / temperature)
-    allowed = mask
+    offset = mask
     if bias is not None:
-        bias = bias / temperature
-        allowed = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, scale=1.0)
+        offset = _offset(mask, bias / temperature, query.dtype)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=offset, scale=1.0)
 
 
 def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:

@@ -294,6 +294,20 @@ def test_inputs_are_left_as_they_were(need_weights):
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("need_weights", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_bias_of_another_precision_does_not_change_the_outputs(need_weights, masked):
+    query, key, value = query_key_value((2, 3))
+    bias = normal(T, S, seed=5).to(torch.float32)
+    options = {"mask": random_mask(T, S) if masked else None, "need_weights": need_weights}
+    output, _ = scaled_dot_product_attention(query, key, value, bias=bias, **options)
+    expected, _ = scaled_dot_product_attention(query, key, value, bias=bias.double(), **options)
+    assert_close(output, expected, **EXACT)
+    single = [x.to(torch.float32) for x in (query, key, value)]
+    output, _ = scaled_dot_product_attention(*single, bias=bias.double(), **options)
+    assert output.dtype == torch.float32
+
+
 # The causal mask
 
 
