@@ -21,9 +21,10 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 CODE_CELL = re.compile(r"^```\{code-cell\}.*?\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
-CELL_OPTION = re.compile(r"\A(---\n.*?\n---\n|(:.*\n)+)", re.DOTALL)
+CELL_OPTION = re.compile(r"\A(---\n.*?\n---\n|(:[^\n]*\n)+)", re.DOTALL)
 MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
 DIGESTS = "incontext-digests.json"
+ROOT = Path(__file__).parents[1]
 
 
 class Package:
@@ -131,7 +132,7 @@ def digest(package: Package, chapter: str) -> str:
 
 def drop_stale(app: Sphinx, env, added: set[str], *_) -> set[str]:
     """Drop executions made stale by a change in the package; return the chapters to read again."""
-    package = Package(Path(__file__).parents[1])
+    package = Package(ROOT)
     current = {
         name: digest(package, Path(env.doc2path(name)).read_text(encoding="utf-8"))
         for name in env.found_docs

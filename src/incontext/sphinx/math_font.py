@@ -11,12 +11,12 @@ import hashlib
 import io
 import string
 import unicodedata
+from importlib.util import find_spec
 from pathlib import Path
 
-import ziamath
 from fontTools import subset
 
-FONT = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+FONT = Path(find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
 RULES = Path(__file__).with_name("math.css")
 # Always there, so that most edits leave the font as it is.
 BASE = string.ascii_letters + string.digits + "()[]{}|‖⟨⟩+−±×·/=≠≈<>≤≥,.:;!′…⋯∑∏∫√∂∞∈→^ˆ¯~"
