@@ -171,9 +171,8 @@ def layer_head(
         numbers, digits, "Head", "Layer", title, label,
     )  # fmt: skip
     for layer, head in mark:
-        ax.add_patch(
-            plt.Rectangle((head - 0.5, layer - 0.5), 1, 1, fill=False, edgecolor=TEXT, lw=1.8)
-        )
+        frame = {"fill": False, "edgecolor": TEXT, "lw": 1.8, "clip_on": False, "zorder": 3}
+        ax.add_patch(plt.Rectangle((head - 0.5, layer - 0.5), 1, 1, **frame))
     return ax
 
 
