@@ -136,8 +136,10 @@ function panel({ view, api, width, y, ticks, title, lines, now, level, label }) 
   const [px, py] = [x(length), at(now.value)];
   const rises = curve[0][lines.at(-1).key] < curve.at(-1)[lines.at(-1).key];
   const leftwards = px > (rises ? edge.left + 46 : edge.right - 46); // the point's text, off its curve
-  const above = at(curve.at(-1)[lines.at(-1).key]) > at(level.value); // the level's text keeps off the curve
-  const under = !above && at(level.value) + 20 < edge.bottom;
+  // The level's text stands at the side where the point is not, and off the curve.
+  const atLeft = px > (edge.left + edge.right) / 2;
+  const curveThere = curve.at(atLeft ? 0 : -1)[lines.at(-1).key];
+  const under = at(curveThere) < at(level.value) && at(level.value) + 20 < edge.bottom;
   return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, ...chooseLength },
     h("rect", { width, height, fill: "transparent" }),
     h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, title),
@@ -154,7 +156,7 @@ function panel({ view, api, width, y, ticks, title, lines, now, level, label }) 
       name && h("text", { class: "ic-axis", x: x(16) + 2, y: at(1 / 16) - 5, style: HALO }, name),
     ]),
     h("line", { x1: edge.left, x2: edge.right, y1: at(level.value), y2: at(level.value), stroke: level.colour, "stroke-width": 1.4, "stroke-dasharray": "6 4" }),
-    h("text", { class: "ic-label", x: edge.right - 14, y: at(level.value) + (under ? 17 : -7), "text-anchor": "end", style: HALO }, level.text),
+    h("text", { class: "ic-label", x: atLeft ? edge.left + 5 : edge.right - 14, y: at(level.value) + (under ? 17 : -7), "text-anchor": atLeft ? "start" : "end", style: HALO }, level.text),
     h("circle", { class: "ic-grip", cx: edge.right, cy: at(level.value), r: 6, style: "cursor:ns-resize;touch-action:none", ...dragLevel(edge, level.drag) }),
     h("circle", { cx: px, cy: py, r: 7, fill: now.colour, stroke: "var(--ic-paper)", "stroke-width": 2 }),
     h("text", { class: "ic-label", x: px + (leftwards ? -11 : 11), y: py < edge.top + 8 ? py + 20 : py - 10, "text-anchor": leftwards ? "end" : "start", style: `${HALO};font-weight:600` }, now.text),
