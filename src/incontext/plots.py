@@ -668,11 +668,14 @@ def _map(
         bar.set_ticks(ticks, labels=[f"{t:.3g}".replace("-", "\N{MINUS SIGN}") for t in ticks])
 
     if columns is not None:
-        slanted = max(text_width(str(c), 9) for c in columns) + 3 > pitch
-        turn = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
+        crowd = max(text_width(str(c), 9) + 3 for c in columns) / pitch
+        counted = all(str(c).isdigit() for c in columns)  # then some may be left out
+        at = range(0, n_columns, ceil(crowd) if counted else 1)
+        slanted = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
+        turn = {} if counted or crowd <= 1 else slanted
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")
-        ax.set_xticks(range(n_columns), columns, **turn)
+        ax.set_xticks(at, [columns[i] for i in at], **turn)
     else:
         ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
     if rows is not None:

@@ -272,6 +272,17 @@ def test_layers_and_heads_are_numbered_from_one():
     assert (ring.get_x(), ring.get_y()) == (3.5, 1.5)
 
 
+def test_a_small_map_leaves_heads_numbers_out_and_slants_words():
+    _, (left, right) = plt.subplots(1, 2, figsize=(5, 2))
+    plots.layer_head(random(6, 12), left)
+    numbers = [int(label.get_text()) for label in left.get_xticklabels()]
+    assert 1 < numbers[1] - numbers[0] == numbers[-1] - numbers[-2]
+    assert list(left.get_xticks()) == [number - 1 for number in numbers]
+    plots.weights(normalized(7, 7), WORDS, ax=right)
+    assert [label.get_text() for label in right.get_xticklabels()] == WORDS
+    assert {label.get_rotation() for label in right.get_xticklabels()} == {45}
+
+
 def test_every_head_has_its_own_map():
     values = normalized(7, 3, 3)
     ax = plots.heads_grid(values, WORDS[:3], highlight=2)
