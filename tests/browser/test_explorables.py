@@ -79,7 +79,7 @@ def tab_to(page, where) -> None:
     where.evaluate(
         """node => { const all = [...document.querySelectorAll(
              'a[href], button:not(:disabled), input, select, summary, [tabindex="0"]')]
-             .filter(n => n.offsetParent !== null || n === node);
+             .filter(n => n.checkVisibility() || n === node);
            const before = all[all.indexOf(node) - 1]; before.focus(); }"""
     )
     for _ in range(3):

@@ -48,5 +48,5 @@ def test_values_outside_the_range_are_refused(bad):
 
 def test_alt_text_has_the_present_numbers():
     alt = AttentionDilution().alt()
-    for words in ("leads by 3", "0.242 at n = 64", "0.012", "weight 0.5", "4.14"):
+    for words in ("leads by 4", "0.464 at n = 64", "0.0085", "weight 0.5", "4.14"):
         assert words in alt

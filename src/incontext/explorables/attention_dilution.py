@@ -37,7 +37,7 @@ class AttentionDilution(Explorable):
     )
 
     length = steps("Sequence length", 64, LENGTHS, symbol="n")
-    margin = slider("Margin", 3.0, minimum=0, maximum=12, step=0.1, symbol="m")
+    margin = slider("Margin", 4.0, minimum=0, maximum=12, step=0.1, symbol="m")
     target = slider("Target weight", 0.5, minimum=0.1, maximum=0.99, symbol="p")
 
     def data(self):
