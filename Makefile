@@ -37,7 +37,7 @@ test: $(VENV)/.ready-to-test js/node_modules/.ready  ## Everything: lint, unit, 
 	@$(PY) scripts/run_tests.py $(STAGE)
 
 lab: $(VENV)/.ready  ## JupyterLab; a double click opens a chapter as a notebook
-	@$(PY) -m jupyterlab --notebook-dir=. chapters/index.md
+	@$(PY) -m jupyterlab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root) chapters/index.md
 
 serve: $(VENV)/.ready  ## Build on every save and show the book in the browser
 	@$(PY) scripts/serve.py
@@ -87,6 +87,8 @@ $(PY):
 	done; \
 	if [ -n "$$seen" ]; then \
 	  echo "make: found Python$$seen, and the book needs 3.11, 3.12 or 3.13. Install one, or name it: make book PYTHON=/path/to/python3.12" >&2; \
+	elif [ -n "$(strip $(PYTHON))" ]; then \
+	  echo "make: PYTHON=$(strip $(PYTHON)) does not run. Name one that does, or leave it out to let make look for one." >&2; \
 	else \
 	  echo "make: no Python found. Install 3.11, 3.12 or 3.13 (python.org/downloads), or name it: make book PYTHON=/path/to/python3.12" >&2; \
 	fi; exit 1
