@@ -145,8 +145,6 @@ class WordInContext(Explorable):
         spec = super().control_spec(name)
         if name == "word":
             spec["options"] = [{"value": word, "text": word} for word in self._sets]
-        if name == "sentence":
-            spec["maximum"] = max(len(sentences) for sentences in self._sets.values())
         return spec
 
     def data(self):
