@@ -187,19 +187,10 @@ class Encoder(nn.Module):
     def embed(
         self, ids: Integer[Tensor, "B T"], types: Integer[Tensor, "B T"] | None = None
     ) -> Float[Tensor, "B T C"]:
-        """What enters the first block: token, position and type, added (then normalised)."""
+        """What enters the first block: token, type and position, added (then normalised)."""
         checks.axes("ids", ids, "B T")
         checks.indices("ids", ids, "vocab_size", self.vocab_size)
-        n_tokens = ids.shape[1]
         x = self.token_embedding(ids)
-        if self.positions is not None:
-            if n_tokens > self.n_positions:
-                raise ValueError(
-                    f"ids must have at most n_positions={self.n_positions} tokens, got {n_tokens}"
-                )
-            sinusoidal = self.positions == "sinusoidal"
-            table = self.position_table if sinusoidal else self.position_embedding.weight
-            x = x + table[:n_tokens]
         if types is not None and self.type_embedding is None:
             raise ValueError("types must be None in an encoder with n_types=0, got a tensor")
         if self.type_embedding is not None:
@@ -207,6 +198,15 @@ class Encoder(nn.Module):
             checks.indices("types", types, "n_types", self.type_embedding.num_embeddings)
             checks.broadcasts("types", types.shape, ids.shape, "B T")
             x = x + self.type_embedding(types)
+        if self.positions is not None:
+            n_tokens = ids.shape[1]
+            if n_tokens > self.n_positions:
+                raise ValueError(
+                    f"ids must have at most n_positions={self.n_positions} tokens, got {n_tokens}"
+                )
+            sinusoidal = self.positions == "sinusoidal"
+            table = self.position_table if sinusoidal else self.position_embedding.weight
+            x = x + table[:n_tokens]
         return x if self.embedding_norm is None else self.embedding_norm(x)
 
     def forward(
