@@ -108,7 +108,7 @@ class Analogy(Explorable):
         distances = _root(square - 2 * with_corner + dots.diagonal())
         return np.argsort(-cosines, kind="stable"), cosines, distances
 
-    def _left_out(self, word: int) -> bool:
+    def _left_out(self, word: int | np.integer) -> bool:
         return self.exclude_inputs and word in self._inputs()
 
     def _answer(self, ranking) -> int:

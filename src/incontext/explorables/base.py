@@ -31,7 +31,7 @@ class Numbers:
     """The numbers an explorable draws, as its table shows them."""
 
     columns: list[str]
-    rows: list[list[str | float]]  # strings are headings, numbers keep full precision
+    rows: list[list[str | float | int]]  # strings are headings, numbers keep full precision
 
     def __post_init__(self):
         for row in self.rows:

@@ -16,11 +16,11 @@ def _declare(trait: TraitType, kind: str, label: str, **details) -> TraitType:
 
 def slider(
     label: str,
-    default: float,
+    default: float | int,
     *,
-    minimum: float,
-    maximum: float,
-    step: float = 0.01,
+    minimum: float | int,
+    maximum: float | int,
+    step: float | int = 0.01,
     symbol: str = "",
     scale: str = "linear",
 ) -> CFloat:
@@ -47,7 +47,9 @@ def integer(label: str, default: int, *, minimum: int, maximum: int, symbol: str
     )
 
 
-def steps(label: str, default: float, values: Sequence[float], symbol: str = "") -> Enum:
+def steps(
+    label: str, default: float | int, values: Sequence[float | int], symbol: str = ""
+) -> Enum:
     """A slider that stops only at the listed values, such as the divisors of d_model."""
     return _declare(
         Enum(list(values), default_value=default), "steps", label, values=list(values),
@@ -71,11 +73,11 @@ def toggle(label: str, default: bool) -> Bool:
 
 def number_list(
     label: str,
-    default: Sequence[float],
+    default: Sequence[float | int],
     *,
-    minimum: float,
-    maximum: float,
-    step: float = 0.1,
+    minimum: float | int,
+    maximum: float | int,
+    step: float | int = 0.1,
     min_length: int = 1,
     max_length: int = 8,
 ) -> List:
