@@ -17,6 +17,9 @@ INDEX := $(if $(strip $(TORCH_INDEX)),--extra-index-url $(strip $(TORCH_INDEX)))
 # Checkers of frozen modules and tokenizers say nothing that helps a reader.
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export TOKENIZERS_PARALLELISM := false
+# One thread for each process: the same sums in the same order on every machine, and two processes
+# side by side do not wait for each other.
+export OMP_NUM_THREADS := 1
 
 .PHONY: help book test lab serve check lint format bundles lock clean
 
