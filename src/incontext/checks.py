@@ -106,10 +106,8 @@ def size(name: str, tensor: Tensor, axis: int, axis_name: str, required: int) ->
 
 def broadcasts(name: str, shape: Sequence[int], target: Sequence[int], legend: str) -> None:
     """A shape that broadcasting stretches to the target and no further."""
-    try:
-        fits = torch.broadcast_shapes(shape, target) == tuple(target)
-    except RuntimeError:
-        fits = False
+    pairs = zip(reversed(shape), reversed(target), strict=False)
+    fits = len(shape) <= len(target) and all(size in (1, wanted) for size, wanted in pairs)
     if not fits:
         wanted = legend.replace(" ", ", ")
         raise ValueError(
