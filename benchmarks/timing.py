@@ -10,19 +10,35 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import site_under_test as site  # noqa: F401  (the built book, as the tests see it)
 
 
-def side_by_side(candidates: dict[str, Callable], seconds: float = 2.0) -> dict[str, float]:
-    """Median milliseconds of each, measured in alternation for about `seconds` in all."""
-    for run in candidates.values():  # warm up
+def side_by_side(
+    ours: Callable,
+    theirs: Callable,
+    seconds: float = 2.0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[float, float, float]:
+    """Median milliseconds of each and the median of their ratios, round by round.
+
+    Both run in every round, first the one and then the other first, for about `seconds` in all,
+    so what else the machine does falls on both alike.
+    """
+    candidates = [ours, theirs]
+    for run in candidates * 3:  # warm up
         run()
-        run()
-    taken = {name: [] for name in candidates}
+    rounds = []
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or min(map(len, taken.values())) < 7:
-        for name, run in candidates.items():
-            start = time.perf_counter()
-            run()
-            taken[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(times) for name, times in taken.items()}
+    while time.perf_counter() < end or len(rounds) < 10:
+        order = (0, 1) if len(rounds) % 2 else (1, 0)
+        taken = [0.0, 0.0]
+        for i in order:
+            start = clock()
+            candidates[i]()
+            taken[i] = 1e3 * (clock() - start)
+        rounds.append(taken)
+    return (
+        statistics.median(one for one, _ in rounds),
+        statistics.median(other for _, other in rounds),
+        statistics.median(one / other for one, other in rounds),
+    )
 
 
 def table(header: list[str], rows: list[list]) -> str:
