@@ -24,7 +24,8 @@ def split_heads(x: Float[Tensor, "*batch T C"], n_heads: int) -> Float[Tensor, "
     """Give each head its own slice of every vector: head h gets columns h·D to (h + 1)·D."""
     checks.axes("x", x, "... T C")
     checks.divides("n_heads", n_heads, "d_model", x.shape[-1])
-    return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)
+    d_k = x.shape[-1] // n_heads
+    return x.view(*x.shape[:-1], n_heads, d_k).transpose(-3, -2)
 
 
 def merge_heads(x: Float[Tensor, "*batch H T D"]) -> Float[Tensor, "*batch T C"]:
