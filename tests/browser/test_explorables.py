@@ -9,7 +9,11 @@ PAGES = [chapter for chapter in site.chapters() if site.specs(chapter)]
 
 
 def compare(got: dict, twin) -> None:
+    """The page's table against the Python object's: closed forms to rounding, and numbers that came
+    from the model, which ran once for the page and once here in float32, to 1e-4."""
     wanted = twin.numbers()
+    exact = twin.provenance != "learned"
+    near = {"rel": 1e-9, "abs": 1e-12} if exact else {"rel": 1e-4, "abs": 1e-5}
     assert got["columns"] == wanted.columns
     assert len(got["rows"]) == len(wanted.rows)
     for line, expected in zip(got["rows"], wanted.rows, strict=True):
@@ -18,7 +22,7 @@ def compare(got: dict, twin) -> None:
             if isinstance(value, str):
                 assert cell == value
             else:
-                assert cell == pytest.approx(value, rel=1e-9, abs=1e-12)
+                assert cell == pytest.approx(value, **near)
 
 
 def follow(twin, values: dict) -> None:
@@ -39,6 +43,7 @@ def test_every_control_changes_the_numbers_and_they_equal_pythons(visit, chapter
     for figure, spec in zip(figures, specs, strict=True):
         assert figure.get_attribute("data-explorable") == spec["name"]
         twin = python_twin(spec)
+        follow(twin, spec["initial"])
         start = table(figure)
         compare(start, twin)
         for control in spec["controls"]:
