@@ -121,6 +121,7 @@ def test_slider_moves_the_trait_and_the_trait_moves_the_slider(lab, page):
     slider.focus()
     for _ in range(5):
         page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(1000)  # the last redraw, and the way to the kernel
     shown = float(slider.get_attribute("aria-valuetext").split("=")[-1])
     assert shown > 1
 
