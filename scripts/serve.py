@@ -9,7 +9,7 @@ import webbrowser
 from functools import partial
 from pathlib import Path
 
-ADDRESS = ("127.0.0.1", 8000)
+HOST, PORTS = "127.0.0.1", range(8000, 8020)
 BUILT = Path("_build/html")
 WATCHED = ("chapters", "src", "_static", "_templates", "_config.yml", "_toc.yml", "references.bib")
 SOURCES = {".md", ".py", ".css", ".js", ".svg", ".html", ".yml", ".bib", ".json", ".mplstyle"}
@@ -22,7 +22,7 @@ def build() -> None:
     book = Path(sys.executable).with_name("jupyter-book")
     command = [book, "build", ".", "-n", "--keep-going", "-q"]
     start = time.monotonic()
-    done = subprocess.run(command, check=False)
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     word = "built" if done.returncode == 0 else "NOT built"
     print(f"{word} in {time.monotonic() - start:.0f} s", flush=True)
     with built:
@@ -68,11 +68,23 @@ class Pages(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+def serve() -> http.server.ThreadingHTTPServer:
+    """At the first free port."""
+    for port in PORTS:
+        try:
+            return http.server.ThreadingHTTPServer(
+                (HOST, port), partial(Pages, directory=str(BUILT))
+            )
+        except OSError:
+            continue
+    sys.exit(f"make: no port between {PORTS[0]} and {PORTS[-1]} is free")
+
+
 def main() -> None:
     build()
-    server = http.server.ThreadingHTTPServer(ADDRESS, partial(Pages, directory=str(BUILT)))
+    server = serve()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://{ADDRESS[0]}:{ADDRESS[1]}/chapters/index.html"
+    address = f"http://{HOST}:{server.server_port}/chapters/index.html"
     print(f"The book is at {address}. Save a file, and it is built again. Ctrl+C ends this.")
     webbrowser.open(address)
     before = times()
