@@ -3,6 +3,9 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const AS_PROPERTY = new Set(["value", "checked", "disabled", "open"]);
+// key: reuse only a node of the same key; after(node): called when the node is up to date;
+// keep: what is inside is looked after elsewhere.
+const NOT_SET = new Set(["key", "after", "keep"]);
 
 /** An element to be: h("rect", { x: 1, onclick }, children…). null and false children are dropped. */
 export function h(tag, props, ...children) {
@@ -24,7 +27,7 @@ export function patch(parent, children) {
     const node = reusable ? old : replaceAt(parent, i, create(child, parent));
     update(node, node.vnode?.props ?? {}, child.props);
     node.vnode = child;
-    patch(node, child.children);
+    if (!child.props.keep) patch(node, child.children);
     child.props.after?.(node);
     if (child.tag === "select") node.value = child.props.value;
   });
@@ -45,10 +48,10 @@ function replaceAt(parent, i, node) {
 
 function update(node, before, props) {
   for (const name in before) {
-    if (!(name in props) && name !== "key" && name !== "after") set(node, name, null);
+    if (!(name in props) && !NOT_SET.has(name)) set(node, name, null);
   }
   for (const name in props) {
-    if (name === "key" || name === "after") continue;
+    if (NOT_SET.has(name)) continue;
     if (AS_PROPERTY.has(name) || props[name] !== before[name]) set(node, name, props[name]);
   }
 }

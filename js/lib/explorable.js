@@ -15,7 +15,7 @@
 
 import { control, lengthButtons } from "./controls.js";
 import { h, patch } from "./dom.js";
-import { numbersTable } from "./table.js";
+import { showNumbers } from "./table.js";
 
 let instances = 0;
 
@@ -85,21 +85,18 @@ function mount(definition, { model, el }) {
       ),
       h("div", { class: "ic-picture" }, definition.draw(view, api)),
       h("output", { class: "ic-sentence", "aria-live": "polite" }, definition.sentence(view)),
-      h("details", { class: "ic-numbers", ontoggle: () => schedule() },
+      h("details", { class: "ic-numbers" },
         h("summary", {}, "Numbers"),
-        h("div", { class: "ic-table", tabindex: 0, role: "region", "aria-label": `Numbers: ${spec.title}` }),
+        h("div", { class: "ic-table", tabindex: 0, role: "region", "aria-label": `Numbers: ${spec.title}`, keep: true }),
       ),
     ]);
     fillTable(view);
   }
 
-  // The table of a closed <details> is filled just after the frame, so that it never delays one.
+  // The table is filled just after the frame, so that it never delays one.
   function fillTable(view) {
-    const details = body.querySelector(".ic-numbers");
-    const fill = () => patch(details.querySelector(".ic-table"), [numbersTable(definition.numbers(view), spec.title)]);
     clearTimeout(tableTimer);
-    if (details.open) fill();
-    else tableTimer = setTimeout(fill, 0);
+    tableTimer = setTimeout(() => showNumbers(body.querySelector(".ic-table"), definition.numbers(view), spec.title));
   }
 
   function schedule() {
