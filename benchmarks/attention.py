@@ -25,7 +25,7 @@ from incontext.heads import MultiHeadAttention
 from incontext.pretrained import load_encoder
 
 LENGTHS = (16, 64, 256, 1024)
-BATCH, D_MODEL, N_HEADS = 4, 256, 8
+BATCH, D_MODEL, N_HEADS = 4, 384, 12  # the width and heads of the real model
 
 
 def functions(length: int, causal: bool) -> Iterator[tuple]:

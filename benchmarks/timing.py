@@ -19,26 +19,31 @@ def side_by_side(
     """Median milliseconds of each and the median of their ratios, round by round.
 
     Both run in every round, first the one and then the other first, for about `seconds` in all,
-    so what else the machine does falls on both alike.
+    so what else the machine does falls on both alike. A turn is some 10 ms of calls.
     """
     candidates = [ours, theirs]
-    for run in candidates * 3:  # warm up
-        run()
+    calls = [max(1, round(10 / milliseconds(run, 5, time.perf_counter))) for run in candidates]
     rounds = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(rounds) < 10:
         order = (0, 1) if len(rounds) % 2 else (1, 0)
         taken = [0.0, 0.0]
         for i in order:
-            start = clock()
-            candidates[i]()
-            taken[i] = 1e3 * (clock() - start)
+            taken[i] = milliseconds(candidates[i], calls[i], clock)
         rounds.append(taken)
     return (
         statistics.median(one for one, _ in rounds),
         statistics.median(other for _, other in rounds),
         statistics.median(one / other for one, other in rounds),
     )
+
+
+def milliseconds(run: Callable, calls: int, clock: Callable[[], float]) -> float:
+    """What one call takes on average."""
+    start = clock()
+    for _ in range(calls):
+        run()
+    return 1e3 * (clock() - start) / calls
 
 
 def table(header: list[str], rows: list[list]) -> str:
