@@ -106,8 +106,8 @@ def move(page: Page, control: ElementHandle, i: int) -> None:
         share = 0.02 + 0.96 * (i * 0.618034 % 1)  # far apart, and never the same twice
         page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
     elif kind == "select":
-        options = control.evaluate("node => node.options.length")
-        down = i % (2 * options - 2) < options - 1
+        at, last = control.evaluate("node => [node.selectedIndex, node.options.length - 1]")
+        down = at == 0 or (at < last and i % 20 < 10)
         control.press("ArrowDown" if down else "ArrowUp")
     elif kind == "checkbox":
         control.press("Space")
@@ -153,7 +153,7 @@ def in_the_page(browser: Browser, n_moves: int) -> Iterator[tuple[str, str, str,
                 figure.query_selector(".ic-reset").click()
                 for control in spec["controls"]:
                     times = time_control(page, figure, control["trait"], n_moves)
-                    assert len(times) >= n_moves // 2, (spec["name"], control, len(times))
+                    assert len(times) >= n_moves // 2, f"{spec['name']}: {control['label']}"
                     yield f"{spec['name']} ({Path(chapter).name})", control["label"], numbers, times
         page.close()
 
