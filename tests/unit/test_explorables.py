@@ -16,7 +16,8 @@ from incontext.explorables.controls import slider
 FIELD_LABELS = {
     "Temperature", "Heads", "Head", "Layer", "Position", "d_k", "Sequence length", "Training step",
     "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c", "Exclude inputs",
-    "Margin", "Target weight",
+    "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance", "Divide by √d_k",
+    "Causal mask", "Query", "Key", "Value",
 }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "_lettering": [],
     "plots": ["_lettering"],
 }
-ON_TOP = ["explorables", "sphinx"]  # these may import anything, and nothing imports them
+ON_TOP = ["explorables", "predict", "exercises", "sphinx"]  # these may import anything, and nothing imports them
 ARITHMETIC = [name for name in MAY_IMPORT if name not in ("_lettering", "plots")]
 DRAWING = {"matplotlib", "anywidget", "ipywidgets", "traitlets", "IPython", "bertviz", "sphinx"}
 
