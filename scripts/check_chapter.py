@@ -17,7 +17,7 @@ import jupytext
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-from incontext.sphinx.mathml import Untranslatable, to_mathml
+from incontext._mathml import Untranslatable, to_mathml
 
 CHAPTERS = Path("chapters")
 STATIC = Path("src/incontext/explorables/static").resolve()
