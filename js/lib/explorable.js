@@ -63,6 +63,7 @@ function mount(definition, { model, el }) {
   function reset() {
     for (const trait of traits) model.set(trait, spec.initial[trait]);
     model.save_changes();
+    letShrink();
   }
 
   function redraw() {
@@ -107,15 +108,20 @@ function mount(definition, { model, el }) {
     const now = Math.floor(entry.contentRect.width);
     if (now && now !== width) {
       width = now;
-      for (const node of steady) node.style.minHeight = "";
+      letShrink();
       schedule();
     }
   });
 
-  // Picture and sentence keep the greatest height they had, so that a move does not shift the page.
+  // Picture and sentence keep the greatest height they had, so that a move does not shift the page,
+  // until Reset or another width.
   const grown = new ResizeObserver((entries) => {
     for (const { target, borderBoxSize: [{ blockSize }] } of entries) target.style.minHeight = `${blockSize}px`;
   });
+
+  function letShrink() {
+    for (const node of steady) node.style.minHeight = "";
+  }
 
   for (const trait of traits) model.on(`change:${trait}`, schedule);
   redraw();
