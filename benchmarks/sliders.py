@@ -13,7 +13,8 @@ would, and each move is timed on the page's main thread:
               thread was ready and others ran. On a busy machine it says more about the machine.
     latency   by the clock from the event to the end of the frame, with the wait for the next tick.
 
-The work is measured once with the table of numbers closed, as it comes, and once with it open.
+The work is measured once with the table of numbers closed, as it comes, and once with it open. (The
+table is filled after that frame, in a task of its own that is not in these figures.)
 
 Beside it, in the same run, the usual way: `ipywidgets.interact` with a Matplotlib callback in
 JupyterLab, from the key that moves the slider until the new picture is in the document.
