@@ -153,7 +153,7 @@ function normCurve(view, { width, set }) {
   const px = at(widths.indexOf(d_k));
   const line = (curve) => curve.map(({ jacobian }, i) => `${at(i).toFixed(1)},${y(jacobian).toFixed(1)}`).join(" ");
   const drawn = (curve, colour, active) => h("polyline", { points: line(curve), fill: "none", stroke: colour, "stroke-width": active ? 2.6 : 1.6, "stroke-linejoin": "round" });
-  const below = !divide && px < edge.left + 70; // the point's number, off both curves
+  const below = divide ? d_k < 16 : [1, 16, 32].includes(d_k); // the point's number, off both curves
   return h("svg", { class: "ic-draggable", style: "margin-top:0.9rem", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Norm of the Jacobian against d_k: from ${fixed(plain[0].jacobian)} to ${fixed(plain[last].jacobian)} without the division, to ${fixed(divided[last].jacobian)} with it; ${fixed(now.jacobian)} now`, ...drag },
     h("rect", { width, height, fill: "transparent" }),
     h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, width < 420 ? "Norm of the Jacobian" : "Norm of the Jacobian: how much the weights answer to the scores"),
@@ -165,12 +165,12 @@ function normCurve(view, { width, set }) {
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "d_k"),
     h("line", { x1: px, x2: px, y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" }),
     drawn(divided, DIVIDED, divide), drawn(plain, PLAIN, !divide),
-    h("text", { class: "ic-axis", x: at(last), y: y(divided[last].jacobian) - 8, "text-anchor": "end", style: HALO }, "divided by √d_k"),
-    h("text", { class: "ic-axis", x: at(last), y: y(plain[last].jacobian) - 14, "text-anchor": "end", style: HALO }, "as they are"),
+    h("text", { class: "ic-axis", x: at(last) - 12, y: y(divided[last].jacobian) + 17, "text-anchor": "end", style: HALO }, "divided by √d_k"),
+    h("text", { class: "ic-axis", x: at(7) - 6, y: y(plain[7].jacobian) + 19, "text-anchor": "end", style: HALO }, "as they are"),
     h("circle", { cx: px, cy: y(other.jacobian), r: 4.5, fill: "var(--ic-paper)", stroke: divide ? PLAIN : DIVIDED, "stroke-width": 2 }),
     h("circle", { class: "ic-grip", cx: px, cy: y(now.jacobian), r: 7, style: `fill:${colourOf(view)};stroke:var(--ic-paper)` }),
     h("text", {
-      class: "ic-label", x: px + (px > edge.right - 60 ? -12 : 12), y: y(now.jacobian) + (divide || below ? 20 : -9),
+      class: "ic-label", x: px + (px > edge.right - 60 ? -12 : 12), y: y(now.jacobian) + (below ? 20 : px > edge.right - 60 ? -14 : -9),
       "text-anchor": px > edge.right - 60 ? "end" : "start", style: `${HALO};font-weight:600`,
     }, fixed(now.jacobian)),
   );

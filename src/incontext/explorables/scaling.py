@@ -15,7 +15,7 @@ from .controls import steps, toggle
 WIDTHS = [2**n for n in range(11)]
 ROWS, KEYS = 64, 16
 SEED = 0
-SHOWN = 26  # the row whose weights are drawn: one on which the change is steady
+SHOWN = 26  # the row whose weights are drawn: one that goes as most do
 BIN, REACH = 3, 34  # the histogram: bins of this width, so many on either side of the middle one
 
 
@@ -43,9 +43,9 @@ class Scaling(Explorable):
     title = "Why scores are divided by √d_k"
     provenance = "random"
     caption = (
-        f"{ROWS} queries with {KEYS} keys each, and what softmax makes of their scores. Turn d_k or "
-        "drag the point on the curve; then tick or clear the division. Random queries and keys, so "
-        f"random weights: all components independent and standard normal, seed {SEED}."
+        f"{ROWS} queries with {KEYS} keys each, and what softmax makes of their scores. Turn d_k "
+        "or drag the point on the curve; then tick or clear the division. Random queries and keys, "
+        f"so random weights: all components independent and standard normal, seed {SEED}."
     )
 
     fallback_size = (7.0, 4.6)
@@ -59,7 +59,13 @@ class Scaling(Explorable):
         super().__init__(**values)
 
     def data(self):
-        return {"widths": WIDTHS, "scores": self._packed, "shown": SHOWN, "bin": BIN, "reach": REACH}
+        return {
+            "widths": WIDTHS,
+            "scores": self._packed,
+            "shown": SHOWN,
+            "bin": BIN,
+            "reach": REACH,
+        }
 
     def _at(self, d_k: int, divide: bool) -> dict:
         """What is seen at one width: scores and weights [row, key], and three summaries."""
@@ -127,9 +133,9 @@ class Scaling(Explorable):
         norms = self._norms()
         how = "divided by √d_k" if self.divide else "as they are"
         return (
-            f"A histogram, bars and two curves at d_k = {self.d_k}, scores {how}. The scores have "
-            f"a standard deviation of {now['spread']:.2f}. The largest of the {KEYS} weights of one "
-            f"row is {now['weights'][SHOWN].max():.2f}, {now['largest']:.2f} on average. Against "
+            f"A histogram, bars and two curves at d_k = {self.d_k}, scores {how}. The scores "
+            f"have a standard deviation of {now['spread']:.2f}. The largest of the {KEYS} weights of "
+            f"one row is {now['weights'][SHOWN].max():.2f}, {now['largest']:.2f} on average. Against "
             f"d_k, the Jacobian norm goes from {norms[0][0]:.2f} to {norms[0][-1]:.2f} without "
             f"the division and from {norms[1][0]:.2f} to {norms[1][-1]:.2f} with it."
         )
