@@ -1,7 +1,7 @@
-// Bundles every explorable, the host script and the theme into one folder.
+// Bundles every explorable, the predictions, the host script and the styles into one folder.
 // Usage: node build.mjs [outdir]      (default: the package's static folder)
 //
-// Each explorable becomes one classic script that registers itself under its name, because pages
+// Each front end becomes one classic script that registers itself under its name, because pages
 // opened from file:// may not import modules. The Python class appends the export that anywidget
 // needs, so Jupyter and the page run the same bytes.
 import { readdirSync, rmSync } from "node:fs";
@@ -14,16 +14,17 @@ const outdir = process.argv[2] ?? join(here, "..", "src", "incontext", "explorab
 const shared = { bundle: true, minify: true, target: "es2020", charset: "utf8", legalComments: "none" };
 
 rmSync(outdir, { recursive: true, force: true });
-for (const file of readdirSync(join(here, "explorables")).filter((name) => name.endsWith(".js"))) {
+const fronts = readdirSync(join(here, "explorables")).filter((name) => name.endsWith(".js"));
+for (const file of [...fronts.map((name) => join(here, "explorables", name)), join(here, "prediction.js")]) {
   const name = basename(file, ".js");
   await build({
     ...shared,
-    entryPoints: [join(here, "explorables", file)],
-    outfile: join(outdir, file),
+    entryPoints: [file],
+    outfile: join(outdir, `${name}.js`),
     format: "iife",
-    globalName: "incontextExplorable",
+    globalName: "incontextFrontEnd",
     footer: {
-      js: `(globalThis.incontextExplorables??={})["${name}"]=incontextExplorable.default;`,
+      js: `(globalThis.incontextExplorables??={})["${name}"]=incontextFrontEnd.default;`,
     },
   });
 }
@@ -33,8 +34,6 @@ await build({
   outfile: join(outdir, "host.js"),
   format: "iife",
 });
-await build({
-  ...shared,
-  entryPoints: [join(here, "theme.css")],
-  outfile: join(outdir, "theme.css"),
-});
+for (const style of ["theme.css", "prediction.css"]) {
+  await build({ ...shared, entryPoints: [join(here, style)], outfile: join(outdir, style) });
+}

@@ -1,4 +1,4 @@
-// Brings the figures of a built page to life as they come near the screen, with no kernel.
+// Brings the explorables and predictions of a built page to life as they come near the screen, with no kernel.
 // Scripts are classic and addressed relative to this one, so any sub-path and file:// work.
 
 const base = document.currentScript.src.replace(/host\.js.*$/, "");
@@ -34,18 +34,18 @@ function load(name) {
   return loading.get(name);
 }
 
-async function bringToLife(figure) {
-  const spec = JSON.parse(figure.querySelector("script.explorable-state").textContent);
-  const frontEnd = await load(spec.name);
-  frontEnd.render({ model: pageModel(spec), el: figure });
+async function bringToLife(el) {
+  const spec = JSON.parse(el.querySelector('script[type="application/json"]').textContent);
+  const frontEnd = await load(spec.name ?? "prediction");
+  frontEnd.render({ model: pageModel(spec), el });
 }
 
 const near = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (!isIntersecting) continue;
     near.unobserve(target);
-    bringToLife(target).catch((error) => console.error(error)); // the fallback picture stays
+    bringToLife(target).catch((error) => console.error(error)); // what shows without it stays
   }
 }, { rootMargin: "600px" });
 
-for (const figure of document.querySelectorAll("figure.explorable[data-explorable]")) near.observe(figure);
+for (const el of document.querySelectorAll("[data-explorable], [data-prediction]")) near.observe(el);

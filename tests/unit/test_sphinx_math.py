@@ -9,8 +9,8 @@ from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
+from incontext._mathml import Untranslatable, to_mathml
 from incontext.sphinx import math_font
-from incontext.sphinx.mathml import Untranslatable, to_mathml
 
 NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 

@@ -1,4 +1,4 @@
-"""Puts the explorables into the built book: their files once, their script only where used."""
+"""Puts explorables and predictions into the built book: files once, scripts only where used."""
 
 import shutil
 from pathlib import Path
@@ -14,10 +14,14 @@ def copy_bundles(app, exception):
 
 
 def add_host(app, pagename, templatename, context, doctree):
-    """Only a page that shows an explorable gets the host script and the theme."""
-    if 'data-explorable="' in context.get("body", ""):
+    """Only a page that shows one of them gets the host script, and each its own style."""
+    body = context.get("body", "")
+    styles = {"theme.css": 'data-explorable="', "prediction.css": 'data-prediction="'}
+    used = [style for style, mark in styles.items() if mark in body]
+    if used:
         app.add_js_file(f"{FOLDER}/host.js", loading_method="defer")
-        app.add_css_file(f"{FOLDER}/theme.css")
+    for style in used:
+        app.add_css_file(f"{FOLDER}/{style}")
 
 
 def setup(app):

@@ -12,8 +12,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
+from .._mathml import Untranslatable, to_mathml
 from .math_font import write_stylesheet
-from .mathml import Untranslatable, to_mathml
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,16 @@ def check_formulas(app: Sphinx, doctree: nodes.document) -> None:
         except Untranslatable as problem:
             logger.warning("formula %r: %s", node.astext(), problem, location=node)
             continue
-        characters.update(re.sub(r"<[^>]*>", "", html.unescape(mathml)))
+        characters.update(_characters_in(mathml))
+    for node in doctree.findall(nodes.raw):  # predictions bring their formulas ready made
+        if node.get("format") == "html":
+            for mathml in re.findall(r"<math.*?</math>", node.astext(), re.DOTALL):
+                characters.update(_characters_in(mathml))
     _characters(app.env)[app.env.docname] = characters
+
+
+def _characters_in(mathml: str) -> set[str]:
+    return set(html.unescape(re.sub(r"<[^>]*>", "", mathml)))
 
 
 def _characters(env) -> dict[str, set[str]]:
@@ -80,7 +88,7 @@ def make_stylesheet(app: Sphinx, env) -> None:
 
 def add_stylesheet(app: Sphinx, pagename: str, *_) -> None:
     """Only pages with formulas load the font."""
-    if app.env.get_domain("math").has_equations(pagename):
+    if _characters(app.env).get(pagename):
         app.add_css_file(STYLESHEET)
 
 
