@@ -132,10 +132,11 @@ class Scaling(Explorable):
         now = self._at(self.d_k, self.divide)
         norms = self._norms()
         how = "divided by √d_k" if self.divide else "as they are"
+        largest = now["weights"][SHOWN].max()
         return (
-            f"A histogram, bars and two curves at d_k = {self.d_k}, scores {how}. The scores "
-            f"have a standard deviation of {now['spread']:.2f}. The largest of the {KEYS} weights of "
-            f"one row is {now['weights'][SHOWN].max():.2f}, {now['largest']:.2f} on average. Against "
-            f"d_k, the Jacobian norm goes from {norms[0][0]:.2f} to {norms[0][-1]:.2f} without "
-            f"the division and from {norms[1][0]:.2f} to {norms[1][-1]:.2f} with it."
+            f"A histogram, bars and two curves at d_k = {self.d_k}, scores {how}. The scores have "
+            f"a standard deviation of {now['spread']:.2f}. The largest of the {KEYS} weights of "
+            f"one row is {largest:.2f}, {now['largest']:.2f} on average. Against d_k, the Jacobian "
+            f"norm goes from {norms[0][0]:.2f} to {norms[0][-1]:.2f} without the division and from "
+            f"{norms[1][0]:.2f} to {norms[1][-1]:.2f} with it."
         )
