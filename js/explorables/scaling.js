@@ -58,12 +58,12 @@ export default explorable({
     };
   },
 
-  numbers({ now, plain, divided, row, counts, d_k, bin, reach }) {
+  numbers({ now, plain, divided, row, counts, d_k, divide, bin, reach }) {
     const line = (name) => (at) => [name, at.d_k, at.spread, at.largest, at.jacobian, ""];
     return {
       columns: ["", "d_k", "score or spread", "weight, or mean largest", "mean Jacobian norm", "scores in the bin"],
       rows: [
-        line("all rows, now")(now),
+        line(`now: all rows, ${divide ? "divided" : "as they are"}`)(now),
         ...plain.map(line("all rows, as they are")),
         ...divided.map(line("all rows, divided")),
         ...row.scores.map((score, i) => [`one row: key ${i + 1}`, d_k, score, row.weights[i], "", ""]),

@@ -90,7 +90,8 @@ class Scaling(Explorable):
 
         now = self._at(self.d_k, self.divide)
         pairs = zip(now["scores"][SHOWN].tolist(), now["weights"][SHOWN].tolist(), strict=True)
-        rows = [row("all rows, now", self.d_k, self.divide)]
+        how = "divided" if self.divide else "as they are"
+        rows = [row(f"now: all rows, {how}", self.d_k, self.divide)]
         rows += [row("all rows, as they are", d_k, False) for d_k in WIDTHS]
         rows += [row("all rows, divided", d_k, True) for d_k in WIDTHS]
         rows += [
