@@ -4,10 +4,22 @@ One file for each chapter; `checking.py` holds what they share.
 """
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
+from .scaling import (
+    check_log_log_slope,
+    check_scaled_scores,
+    check_undivided_sentence,
+    check_undoing_temperature,
+    check_uniform_spread,
+)
 
 __all__ = [
     "FunctionCheck",
     "Mistake",
     "ValueCheck",
     "Verdict",
+    "check_log_log_slope",
+    "check_scaled_scores",
+    "check_undivided_sentence",
+    "check_undoing_temperature",
+    "check_uniform_spread",
 ]
