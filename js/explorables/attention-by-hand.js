@@ -81,8 +81,7 @@ export default explorable({
       one("3 Weights", hot, steps.weight, tokens, weightFill, fine),
       one("4 Output", narrow ? "w · V" : "weights · V", steps.output, dims, signed(steps.output), fine));
     return [
-      ...(narrow ? [results, inputs] : [inputs, results]), // a phone shows the picture first
-      working(view),
+      ...(narrow ? [results, working(view), inputs] : [inputs, results, working(view)]), // small: picture first
     ];
   },
 });

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 from traitlets import observe
@@ -133,8 +132,9 @@ class AttentionByHand(Explorable):
         second = "2 Scaled, masked" if self.causal else "2 Scaled"
         finite = steps["scaled"][steps["scaled"].isfinite()]
         limits = (-finite.abs().max() if (finite < 0).any() else 0, max(finite.abs().max(), 1e-9))
-        scaled = np.where(steps["scaled"].isinf(), np.nan, steps["scaled"])
-        plots.matrix(scaled, ax=axes[1], title=second, limits=tuple(map(float, limits)), **of_keys)
+        plots.matrix(
+            steps["scaled"], ax=axes[1], title=second, limits=tuple(map(float, limits)), **of_keys
+        )
         plots.weights(
             steps["weight"], TOKENS, ax=axes[2], title="3 Weights", numbers=True, xlabel="",
             ylabel="",
