@@ -72,14 +72,14 @@ export default explorable({
         grid({ matrix, rows: tokens, columns, width, fill, digits, chosen: view.chosen, pick, label: `${title}, ${formula}` }));
     const dims = ["1", "2", "3"];
     const hot = temperature === 1 ? "softmax" : `at T = ${number(temperature)}`;
-    const [fine, masked] = narrow ? [2, "masked"] : [3, "÷ √3, masked"];
+    const [fine, masked, mix] = width < 165 ? [2, narrow ? "masked" : "÷ √3, mask", "w · V"] : [3, "÷ √3, masked", "weights · V"];
     const inputs = h("div", { class: "ic-steps", key: "inputs", style: `grid-template-columns:repeat(${narrow ? 1 : 3},1fr)` },
       MATRICES.map((name) => api.control(name)));
     const results = h("div", { class: "ic-steps", key: "results", style: `grid-template-columns:repeat(${narrow ? 2 : 4},${width}px)` },
       one("1 Scores", "Q Kᵀ", steps.score, tokens, signed(steps.score), 2),
       one("2 Scaled", causal ? masked : "÷ √3", steps.scaled, tokens, signed(steps.scaled), 2),
       one("3 Weights", hot, steps.weight, tokens, weightFill, fine),
-      one("4 Output", narrow ? "w · V" : "weights · V", steps.output, dims, signed(steps.output), fine));
+      one("4 Output", mix, steps.output, dims, signed(steps.output), fine));
     return [
       ...(narrow ? [results, working(view), inputs] : [inputs, results, working(view)]), // small: picture first
     ];
