@@ -56,6 +56,10 @@ const KINDS = {
       h("label", { for: id }, spec.label),
     ),
   "number-list": ({ spec, value, change, id, i }) => {
+    if (i === undefined && spec.columns) {
+      return h("fieldset", { class: "ic-matrix", key: spec.trait, style: `--columns:${spec.columns}` }, h("legend", {}, spec.label),
+        value.map((_, at) => numberInput({ spec, value, change, id: `${id}-${at}`, at })));
+    }
     if (i === undefined) {
       return h("fieldset", { class: "ic-control ic-list", key: spec.trait }, h("legend", {}, `${spec.label}s`),
         value.map((_, at) => numberInput({ spec, value, change, id: `${id}-${at}`, at })), lengthButtons(spec, value, change));
@@ -89,8 +93,10 @@ function numberInput({ spec, value, change, id, at }) {
     if (event.target.value.trim() === "" || !Number.isFinite(typed)) return; // half-typed: wait
     change(value.map((old, i) => (i === at ? clamp(typed, spec.minimum, spec.maximum) : old)));
   };
-  return h("span", { class: "ic-number" },
-    h("label", { for: id }, `${spec.label} ${at + 1}`),
+  // In a matrix each row has the colour of its token.
+  const row = spec.columns && { style: `--row:var(--ic-${(Math.floor(at / spec.columns) % 6) + 1})` };
+  return h("span", { class: "ic-number", ...row },
+    h("label", { for: id }, spec.labels?.[at] ?? `${spec.label} ${at + 1}`),
     h("input", {
       id, type: "number", min: spec.minimum, max: spec.maximum, step: spec.step, value: value[at],
       "data-trait": spec.trait, "data-index": at, oninput: write,
