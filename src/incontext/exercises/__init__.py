@@ -4,10 +4,34 @@ One file for each chapter; `checking.py` holds what they share.
 """
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
+from .contextual_embeddings import (
+    check_best_layer,
+    check_changed,
+    check_mixture,
+    check_most_missed,
+    check_two_words,
+)
+from .static_embeddings import (
+    check_analogy,
+    check_corner,
+    check_cosine,
+    check_nearest,
+    check_sums,
+)
 
 __all__ = [
     "FunctionCheck",
     "Mistake",
     "ValueCheck",
     "Verdict",
+    "check_analogy",
+    "check_best_layer",
+    "check_changed",
+    "check_corner",
+    "check_cosine",
+    "check_mixture",
+    "check_most_missed",
+    "check_nearest",
+    "check_sums",
+    "check_two_words",
 ]
