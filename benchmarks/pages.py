@@ -24,11 +24,11 @@ def pages() -> list[list]:
     folder = site.SITE / "_static" / "explorables"
     rows = []
     for chapter in site.chapters():
-        specs = site.specs(chapter)
-        names = sorted({spec["name"] for spec in specs})
-        files = [folder / "host.js", *(folder / f"{name}.js" for name in names)] if specs else []
+        specs, predictions = site.specs(chapter), site.predictions(chapter)
+        names = sorted({spec["name"] for spec in specs} | {"prediction" for _ in predictions[:1]})
+        files = [folder / "host.js", *(folder / f"{name}.js" for name in names)] if names else []
         script = sum(gzipped(file.read_bytes()) for file in files)
-        data = sum(gzipped(json.dumps(spec).encode()) for spec in specs)
+        data = sum(gzipped(json.dumps(spec).encode()) for spec in [*specs, *predictions])
         page = gzipped(site.page(chapter).read_bytes())
         name = chapter.split("/")[-1]
         rows.append(

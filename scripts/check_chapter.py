@@ -89,26 +89,27 @@ def check_formulas(notebook) -> list[str]:
     return failures
 
 
-def try_explorables(notebook) -> list[str]:
-    """Mount every explorable of the chapter on a bare page; what went wrong."""
-    figures = [
-        "".join(output.data["text/html"])
+def try_in_browser(notebook) -> list[str]:
+    """Mount every explorable and prediction of the chapter on a bare page; what went wrong."""
+    shown = [
+        "".join(output.data.get("text/html", ""))
         for cell in notebook.cells
         for output in cell.get("outputs", [])
-        if 'class="explorable"' in output.get("data", {}).get("text/html", "")
+        if "data" in output
     ]
-    if not figures:
-        print("explorables: none")
+    live = [one for one in shown if "data-explorable=" in one or "data-prediction=" in one]
+    if not live:
+        print("explorables: none, predictions: none")
         return []
     from playwright.sync_api import Error, sync_playwright
 
     failures: list[str] = []
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    styles = [f"<link rel=stylesheet href='{file.as_uri()}'>" for file in STATIC.glob("*.css")]
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder, "page.html")
         page_file.write_text(
-            "<!doctype html><meta charset=utf-8>"
-            f"<link rel=stylesheet href='{(STATIC / 'theme.css').as_uri()}'>{''.join(figures)}"
+            f"<!doctype html><meta charset=utf-8>{''.join(styles + live)}"
             f"<script src='{(STATIC / 'host.js').as_uri()}'></script>",
             encoding="utf-8",
         )
@@ -120,22 +121,23 @@ def try_explorables(notebook) -> list[str]:
         page.on("pageerror", lambda error: failures.append(f"explorable: {error}"))
         page.on("console", lambda m: failures.append(m.text) if m.type == "error" else None)
         page.goto(page_file.as_uri())
-        for figure in page.locator("figure.explorable").all():
-            name = figure.get_attribute("data-explorable")
-            figure.scroll_into_view_if_needed()
+        for one in page.locator("[data-explorable], [data-prediction]").all():
+            name = one.get_attribute("data-explorable")
+            one.scroll_into_view_if_needed()
             try:
                 page.wait_for_function(
-                    "f => 'ready' in f.dataset", arg=figure.element_handle(), timeout=5000
+                    "f => 'ready' in f.dataset", arg=one.element_handle(), timeout=5000
                 )
             except Error:
-                failures.append(f"explorable {name}: does not start")
+                failures.append(f"{name or 'a prediction'}: does not start")
                 continue
-            if not figure.locator("td[data-value]").count():
+            if name and not one.locator("td[data-value]").count():
                 failures.append(f"explorable {name}: its table has no numbers")
-            if not figure.locator("output").inner_text().strip():
+            if name and not one.locator("output").inner_text().strip():
                 failures.append(f"explorable {name}: says nothing")
+        predictions = page.locator("[data-prediction]").count()
         browser.close()
-    print(f"explorables: {len(figures)}")
+    print(f"explorables: {len(live) - predictions}, predictions: {predictions}")
     return failures
 
 
@@ -147,7 +149,7 @@ def main() -> int:
     start = time.monotonic()
     notebook = jupytext.read(CHAPTERS / f"{sys.argv[1]}.md")
     failures = check_formulas(notebook) + run_code(notebook)
-    failures += try_explorables(notebook)
+    failures += try_in_browser(notebook)
     for failure in failures:
         print(f"✗ {failure}", file=sys.stderr)
     print(f"{'failed' if failures else 'passed'} in {time.monotonic() - start:.1f} s")

@@ -37,6 +37,12 @@ def specs(chapter: str) -> list[dict]:
     return [json.loads(script.text) for script in scripts]
 
 
+def predictions(chapter: str) -> list[dict]:
+    """The state of every prediction on a page, in order."""
+    scripts = soup(chapter).select("[data-prediction] script.prediction-state")
+    return [json.loads(script.text) for script in scripts]
+
+
 def browser_path() -> str | None:
     """The system's Chromium or Chrome, or None for the one that Playwright installed."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -48,8 +48,7 @@ const KINDS = {
   select: ({ spec, value, change, id }) =>
     h("div", { class: `ic-control${spec.options.some(({ text }) => text.length > 32) ? " ic-wide" : ""}`, key: spec.trait },
       h("label", { for: id }, spec.label),
-      h("select", { id, value, "data-trait": spec.trait, onchange: (event) => change(event.target.value) },
-        spec.options.map((option) => h("option", { value: option.value, selected: option.value === value }, option.text))),
+      h("select", { id, value, "data-trait": spec.trait, onchange: (event) => change(event.target.value) }, optionsOf(spec)),
     ),
   toggle: ({ spec, value, change, id }) =>
     h("div", { class: "ic-control ic-toggle", key: spec.trait },
@@ -64,6 +63,13 @@ const KINDS = {
     return numberInput({ spec, value, change, id, at: i });
   },
 };
+
+const described = new WeakMap(); // once for each select, since its options stay
+
+function optionsOf(spec) {
+  if (!described.has(spec)) described.set(spec, spec.options.map(({ value, text }) => h("option", { value }, text)));
+  return described.get(spec);
+}
 
 function rangeInput({ id, spec, value, min, max, step, position, pick }) {
   const text = shown(spec, value);

@@ -129,13 +129,15 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:
         checks.axes(name, tensor, legend)
     checks.size("key", key, -1, "d_k", query.shape[-1])
     checks.size("value", value, -2, "n_keys", key.shape[-2])
-    batch, *others = (tuple(tensor.shape[:-2]) for tensor in (query, key, value))
-    if others != [batch, batch]:
+    *batch, n_queries, _ = query.shape
+    *others, n_keys, _ = key.shape
+    if not batch == others == list(value.shape[:-2]):
+        shapes = [tuple(tensor.shape[:-2]) for tensor in (query, key, value)]
         try:
-            batch = torch.broadcast_shapes(batch, *others)
+            batch = torch.broadcast_shapes(*shapes)
         except RuntimeError:
             raise ValueError(
                 "query, key and value must agree in the axes before the last two, "
-                f"got {batch}, {others[0]} and {others[1]}"
+                f"got {shapes[0]}, {shapes[1]} and {shapes[2]}"
             ) from None
-    return (*batch, query.shape[-2], key.shape[-2])
+    return (*batch, n_queries, n_keys)

@@ -85,16 +85,26 @@ def test_equations_are_mathml(chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_explorables_are_loaded_only_where_used_and_keep_to_their_weight(chapter):
-    specs = site.specs(chapter)
-    hosts = site.soup(chapter).select('script[src*="explorables/host.js"]')
-    themes = site.soup(chapter).select('link[href*="explorables/theme.css"]')
-    assert len(hosts) == len(themes) == (1 if specs else 0)
+def test_scripts_are_loaded_only_where_used_and_keep_to_their_weight(chapter):
+    page, specs, predictions = site.soup(chapter), site.specs(chapter), site.predictions(chapter)
+    links = {
+        f"{name}.{kind}": len(page.select(f'{selector}*="explorables/{name}.{kind}"]'))
+        for name, kind, selector in (
+            ("host", "js", "script[src"),
+            ("theme", "css", "link[href"),
+            ("prediction", "css", "link[href"),
+        )
+    }
+    assert links == {
+        "host.js": int(bool(specs or predictions)),
+        "theme.css": int(bool(specs)),
+        "prediction.css": int(bool(predictions)),
+    }
     folder = site.SITE / "_static" / "explorables"
-    names = {spec["name"] for spec in specs}
-    scripts = [folder / "host.js", *(folder / f"{name}.js" for name in sorted(names))]
-    script = sum(len(gzip.compress(file.read_bytes())) for file in scripts) if specs else 0
-    data = sum(len(gzip.compress(json.dumps(spec).encode())) for spec in specs)
+    names = {spec["name"] for spec in specs} | ({"prediction"} if predictions else set())
+    scripts = [folder / f"{name}.js" for name in ["host", *sorted(names)] if names]
+    script = sum(len(gzip.compress(file.read_bytes())) for file in scripts)
+    data = sum(len(gzip.compress(json.dumps(spec).encode())) for spec in [*specs, *predictions])
     whole = len(gzip.compress(site.page(chapter).read_bytes()))
     print(f"{chapter}: script {script:,} B, data {data:,} B, page {whole:,} B, gzipped")
     assert script < SCRIPT_LIMIT and data < DATA_LIMIT and whole < PAGE_LIMIT
@@ -109,3 +119,16 @@ def test_every_explorable_is_in_the_book():
 
 def test_first_page_has_something_to_move():
     assert site.specs(CHAPTERS[0])
+
+
+REFERENCE = {"notation", "glossary", "bibliography"}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS[1:])
+def test_every_chapter_asks_and_sets_exercises(chapter):
+    if chapter.split("/")[-1] in REFERENCE:
+        return
+    page = site.soup(chapter)
+    assert len(site.predictions(chapter)) >= 3
+    assert 3 <= len(page.select("div.exercise")) <= 5
+    assert len(page.select("details.solution")) == len(page.select("div.exercise"))

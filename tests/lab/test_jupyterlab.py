@@ -115,6 +115,10 @@ def test_slider_moves_the_trait_and_the_trait_moves_the_slider(lab, page):
     page.wait_for_function(to_the_top, arg=wanted, polling=500)
     page.wait_for_function(IDLE)
     page.wait_for_function(to_the_top, arg=wanted, polling=500)
+    question = page.locator(".prediction[data-ready]").first
+    question.get_by_role("button", name="Check").click()
+    assert question.locator("output").inner_text().startswith(("Choose one", "Type a number"))
+
     figure = page.locator(wanted).first
     slider = figure.locator("[data-trait=temperature]")
     slider.evaluate(

@@ -108,6 +108,11 @@ def test_chapter_has_three_to_five_rated_exercises_each_with_hint_solution_and_c
         after = text.split(f":label: {label}\n", 1)[1].split("```{exercise}", 1)[0]
         assert "dropdown} Hint" in after, f"{label} has no hint"
         assert f"{{solution-start}} {label}\n" in after and "{solution-end}" in after, label
+        solution = after.split("{solution-start}", 1)[1].split("{solution-end}", 1)[0]
+        cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```", solution, re.M | re.S)
+        assert cells and all("source_hidden: true" in cell for cell in cells), (
+            f"{label}: in a notebook its solution is not folded"
+        )
         used = re.findall(r"exercises\.(check_\w+)\(", after)
         assert len(used) >= 2, f"{label}: the starter and the solution call a check"
         assert set(used) <= set(CHECKS)

@@ -11,6 +11,13 @@ from .contextual_embeddings import (
     check_most_missed,
     check_two_words,
 )
+from .scaling import (
+    check_log_log_slope,
+    check_scaled_scores,
+    check_undivided_sentence,
+    check_undoing_temperature,
+    check_uniform_spread,
+)
 from .static_embeddings import (
     check_analogy,
     check_corner,
@@ -29,9 +36,14 @@ __all__ = [
     "check_changed",
     "check_corner",
     "check_cosine",
+    "check_log_log_slope",
     "check_mixture",
     "check_most_missed",
     "check_nearest",
+    "check_scaled_scores",
     "check_sums",
     "check_two_words",
+    "check_undivided_sentence",
+    "check_undoing_temperature",
+    "check_uniform_spread",
 ]

@@ -4,6 +4,7 @@ from .analogy import Analogy
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
 from .multi_head import MultiHead
+from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
 from .word_in_context import WordInContext
 
@@ -12,6 +13,7 @@ __all__ = [
     "AttentionDilution",
     "AttentionLens",
     "MultiHead",
+    "Scaling",
     "SoftmaxTemperature",
     "WordInContext",
 ]

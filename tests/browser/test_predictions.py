@@ -1,0 +1,113 @@
+"""Every prediction on every page, with no kernel and no network: committed and answered."""
+
+import pytest
+import site_under_test as site
+from axe_playwright_python.sync_playwright import Axe
+
+PAGES = [chapter for chapter in site.chapters() if site.predictions(chapter)]
+
+
+def mounted(visit, chapter: str, **options):
+    one = visit(**options)
+    one.open(chapter)
+    blocks = one.page.locator("[data-prediction]").all()
+    for block in blocks:
+        block.scroll_into_view_if_needed()
+        one.page.wait_for_function("el => 'ready' in el.dataset", arg=block.element_handle())
+    return one.page, list(zip(blocks, site.predictions(chapter), strict=True))
+
+
+def text_of(page, html: str) -> str:
+    """The words of a piece of HTML, as the page shows them."""
+    return page.evaluate(
+        """html => {
+          const p = document.createElement('p');
+          p.innerHTML = html;
+          return p.textContent;
+        }""",
+        html,
+    ).strip()
+
+
+def said(block) -> str:
+    return block.locator("output").evaluate("node => node.textContent").strip()
+
+
+def commit(block, spec: dict, answer) -> None:
+    if spec["kind"] == "choice":
+        block.locator("input[type=radio]").nth(answer).check()
+    else:
+        block.locator("input").fill(repr(answer))
+    block.get_by_role("button", name="Check").click()
+
+
+@pytest.mark.parametrize("kind", ["http", "file"])
+@pytest.mark.parametrize("chapter", PAGES)
+def test_wrong_names_the_misconception_right_explains(visit, chapter, kind):
+    page, predictions = mounted(visit, chapter, kind=kind)
+    for block, spec in predictions:
+        show = block.get_by_role("button", name="Show the answer")
+        block.get_by_role("button", name="Check").click()
+        assert said(block) and not show.is_visible(), "nothing was committed yet"
+        if spec["kind"] == "choice":
+            wrong = [(i, o["reply"]) for i, o in enumerate(spec["options"]) if i != spec["right"]]
+            right = spec["right"]
+        else:
+            wrong = [(one["value"], one["reply"]) for one in spec["misconceptions"]]
+            right = spec["value"]
+        for given, reply in wrong:
+            commit(block, spec, given)
+            assert said(block) == f"Not quite. {text_of(page, reply)}"
+            assert show.is_visible()
+        show.click()
+        assert said(block) == f"The answer: {text_of(page, spec['answer'])}"
+        commit(block, spec, right)
+        assert said(block) == f"Right. {text_of(page, spec['answer'])}"
+        assert not show.is_visible()
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_keyboard_alone_answers_and_is_told(visit, chapter):
+    page, predictions = mounted(visit, chapter)
+    for block, spec in predictions:
+        first = block.locator("input").first
+        first.focus()
+        if spec["kind"] == "choice":
+            page.keyboard.press("Space")
+            page.keyboard.press("ArrowDown")
+            assert block.locator("input").nth(1).is_checked()
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.textContent") == "Check"
+        else:
+            page.keyboard.type("12345678")
+        page.keyboard.press("Enter")
+        assert said(block).startswith(("Right.", "Not quite."))
+        assert block.locator("output[aria-live=polite]").count() == 1
+        for control in block.locator("input").all():
+            assert control.evaluate("node => node.labels[0].innerText").strip()
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_without_javascript_the_answer_unfolds(visit, chapter):
+    one = visit(java_script_enabled=False)
+    one.open(chapter)
+    for block in one.page.locator("[data-prediction]").all():
+        assert block.locator(".prediction-static").is_visible()
+        block.locator("summary").click()
+        assert block.locator("details > p").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("chapter", PAGES)
+def test_axe_finds_nothing_in_answered_questions(visit, chapter, scheme):
+    page, predictions = mounted(visit, chapter, color_scheme=scheme, width=360)
+    for i, (block, spec) in enumerate(predictions):
+        right = spec["right"] if spec["kind"] == "choice" else spec["value"]
+        if i % 2 and spec["kind"] == "choice":
+            right = (right + 1) % len(spec["options"])
+        commit(block, spec, right)
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    violations = Axe().run(page, options={"preload": False}).response["violations"]
+    report = [f"{v['id']}: {n['html'][:200]}" for v in violations for n in v["nodes"][:4]]
+    assert not violations, "\n".join(report)
