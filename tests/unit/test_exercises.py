@@ -30,6 +30,8 @@ def test_the_reference_passes_in_any_array():
     assert double(lambda x: x + x)
     assert double(lambda x: 2 * x.numpy())
     assert double(lambda x: (2 * x).tolist())
+    assert double(lambda x: np.broadcast_to(2 * x.numpy(), x.shape))
+    assert double(lambda x: (2 * x.numpy())[::-1][::-1])
     assert repr(double(lambda x: 2 * x)) == "✓ Doubled."
 
 
