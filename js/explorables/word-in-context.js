@@ -67,7 +67,7 @@ export default explorable({
     const left = wide ? Math.round(0.58 * api.width) : api.width;
     return [
       h("div", { class: "ic-side" },
-        h("div", {},
+        h("div", { style: `width:${left}px` },
           heatmap({
             matrix: cosines, rows: cues, columns: cues, width: left, maxCell: 38, chosen: { row: chosen }, onPick: pick, values: true,
             fill: (cosine) => ({ fill: "var(--ic-ink)", "fill-opacity": (cosine - floor) / (1 - floor) }),

@@ -49,7 +49,7 @@ function mount(definition, { model, el }) {
 
   let frame = 0;
   let tableTimer = 0;
-  let width = Math.floor(body.clientWidth) || 640;
+  let width = body.clientWidth || 640;
 
   const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
 
@@ -104,8 +104,8 @@ function mount(definition, { model, el }) {
     if (!frame) frame = requestAnimationFrame(redraw);
   }
 
-  const resized = new ResizeObserver(([entry]) => {
-    const now = Math.floor(entry.contentRect.width);
+  const resized = new ResizeObserver(() => {
+    const now = body.clientWidth;
     if (now && now !== width) {
       width = now;
       letShrink();
@@ -116,6 +116,7 @@ function mount(definition, { model, el }) {
   // Picture and sentence keep the greatest height they had, so that a move does not shift the page,
   // until Reset or another width.
   const grown = new ResizeObserver((entries) => {
+    if (frame || body.clientWidth !== width) return; // not yet drawn for this width
     for (const { target, borderBoxSize: [{ blockSize }] } of entries) target.style.minHeight = `${blockSize}px`;
   });
 

@@ -19,7 +19,7 @@ export const signedFill = (value, limit) => ({
  *  values: print the numbers in the cells where they fit. chosen: { row, column } gets an outline.
  *  onPick(i, j): a cell was clicked or pointed at. label: for assistive technology. */
 export function heatmap({ matrix, rows, columns, width, fill = weightFill, values = false, chosen, onPick, label, maxCell = 44, decimals = 2 }) {
-  const left = 10 + 7.2 * Math.min(Math.max(...rows.map((text) => text.length)), 14);
+  const left = 10 + 8.2 * Math.min(Math.max(...rows.map((text) => text.length)), 14);
   const top = 14 + 5.4 * Math.min(Math.max(...columns.map((text) => text.length)), 14);
   const right = 0.62 * top; // slanted labels reach past the last column
   const size = Math.max(Math.min((width - left - right) / columns.length, maxCell), 6);
