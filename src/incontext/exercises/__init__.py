@@ -4,6 +4,13 @@ One file for each chapter; `checking.py` holds what they share.
 """
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
+from .contextual_embeddings import (
+    check_best_layer,
+    check_changed,
+    check_mixture,
+    check_most_missed,
+    check_two_words,
+)
 from .scaling import (
     check_log_log_slope,
     check_scaled_scores,
@@ -11,14 +18,30 @@ from .scaling import (
     check_undoing_temperature,
     check_uniform_spread,
 )
+from .self_attention import check_attention, check_causal_weights, check_listener, check_love
+from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
 
 __all__ = [
     "FunctionCheck",
     "Mistake",
     "ValueCheck",
     "Verdict",
+    "check_analogy",
+    "check_attention",
+    "check_best_layer",
+    "check_causal_weights",
+    "check_changed",
+    "check_corner",
+    "check_cosine",
+    "check_listener",
     "check_log_log_slope",
+    "check_love",
+    "check_mixture",
+    "check_most_missed",
+    "check_nearest",
     "check_scaled_scores",
+    "check_sums",
+    "check_two_words",
     "check_undivided_sentence",
     "check_undoing_temperature",
     "check_uniform_spread",
