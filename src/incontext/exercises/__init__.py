@@ -11,6 +11,12 @@ from .contextual_embeddings import (
     check_most_missed,
     check_two_words,
 )
+from .multi_head_attention import (
+    check_head_parameters,
+    check_multi_head,
+    check_split_heads,
+    check_two_ahead,
+)
 from .scaling import (
     check_log_log_slope,
     check_scaled_scores,
@@ -19,6 +25,12 @@ from .scaling import (
     check_uniform_spread,
 )
 from .self_attention import check_attention, check_causal_weights, check_listener, check_love
+from .softmax_temperature import (
+    check_cooled_head,
+    check_dilution_margin,
+    check_entropy,
+    check_softmax,
+)
 from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
 
 __all__ = [
@@ -31,16 +43,24 @@ __all__ = [
     "check_best_layer",
     "check_causal_weights",
     "check_changed",
+    "check_cooled_head",
     "check_corner",
     "check_cosine",
+    "check_dilution_margin",
+    "check_entropy",
+    "check_head_parameters",
     "check_listener",
     "check_log_log_slope",
     "check_love",
     "check_mixture",
     "check_most_missed",
+    "check_multi_head",
     "check_nearest",
     "check_scaled_scores",
+    "check_softmax",
+    "check_split_heads",
     "check_sums",
+    "check_two_ahead",
     "check_two_words",
     "check_undivided_sentence",
     "check_undoing_temperature",
