@@ -54,7 +54,7 @@ export default explorable({
 
 function frame({ n_keys }, width, api, title, label, low, high, ticks, inside) {
   const height = 232;
-  const edge = { left: 38, right: width - 10, top: 32, bottom: height - 38 };
+  const edge = { left: 44, right: width - 10, top: 32, bottom: height - 38 };
   const step = (edge.right - edge.left) / (n_keys - 0.5);
   const x = (d) => edge.left + (d + 0.25) * step;
   const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);
@@ -100,7 +100,7 @@ function bars(view, width, api) {
     return [
       h("path", { d: weights.map(column).join(""), stroke: "var(--ic-ink)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
       h("path", { d: column(Math.max(weights[distance], 0.008 * high), distance), stroke: "var(--ic-2)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
-      h("text", { class: "ic-label", x: Math.min(x(distance), edge.right - 24), y: y(weights[distance]) - 7, "text-anchor": "middle", style: `${HALO};font-weight:600` }, fixed(weights[distance], 3)),
+      h("text", { class: "ic-label", x: Math.min(x(distance), edge.right - 24), y: y(weights[Math.max(distance - 2, 0)]) - 7, "text-anchor": "middle", style: `${HALO};font-weight:600` }, fixed(weights[distance], 3)),
     ];
   };
   return frame(view, width, api, `Weight in head ${head}, equal scores`, `Weights of head ${head} by distance, ${fixed(weights[distance], 3)} at distance ${distance}`, 0, high, [0, high / 2, high], draw);

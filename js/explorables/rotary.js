@@ -82,13 +82,13 @@ function line({ position, offset, longest }, api) {
     if (held.get(api.id) === "key") api.set({ position: clamp(to, 0, longest) });
     else api.set({ offset: clamp(to - position, 0, longest) });
   };
-  const near = Math.abs(x(position + offset) - x(position)) < 46;
-  const token = (place, colour, text, shift, anchor) => [
-    h("circle", { cx: x(place), cy: y, r: 8, fill: colour, stroke: "var(--ic-paper)", "stroke-width": 2 }),
-    h("text", { class: "ic-label", x: x(place) + shift, y: y - 15, "text-anchor": anchor, style: `${HALO};font-weight:600` }, text),
-  ];
-  const atEnd = x(position + offset) > width - 50;
-  const atStart = x(position) < 40;
+  // The names stand side by side, whatever the distance, and inside the picture.
+  const atStart = x(position) < 48;
+  const keyEnd = atStart ? 54 : Math.min(x(position) + 8, width - 78);
+  const queryStart = Math.max(x(position + offset) - 8, keyEnd + 8);
+  const atEnd = queryStart > width - 70;
+  const token = (place, colour) => h("circle", { cx: x(place), cy: y, r: 8, fill: colour, stroke: "var(--ic-paper)", "stroke-width": 2 });
+  const name = (text, at, anchor) => h("text", { class: "ic-label", x: at, y: y - 15, "text-anchor": anchor, style: `${HALO};font-weight:600` }, text);
   return h("svg", {
     class: "ic-draggable", style: "touch-action:none", width, height: 72, viewBox: `0 0 ${width} 72`, role: "img",
     "aria-label": `Key at position ${position}, query at position ${position + offset}`,
@@ -108,8 +108,10 @@ function line({ position, offset, longest }, api) {
       h("line", { class: "ic-hairline", x1: x(p), x2: x(p), y1: y + 8, y2: y + 14 }),
       h("text", { class: "ic-axis", x: x(p), y: y + 28, "text-anchor": "middle" }, String(p)),
     ]),
-    token(position, KEY, `key ${position}`, near ? (atStart ? -8 : 4) : 0, atStart ? "start" : near ? "end" : "middle"),
-    token(position + offset, QUERY, `query ${position + offset}`, near ? (atStart ? 46 : atEnd ? 4 : 10) : atEnd ? 10 : 0, atEnd ? "end" : near ? "start" : "middle"),
+    token(position + offset, QUERY),
+    token(position, KEY),
+    name(`key ${position}`, keyEnd, "end"),
+    name(`query ${position + offset}`, atEnd ? width : queryStart, atEnd ? "end" : "start"),
   );
 }
 
@@ -153,7 +155,7 @@ function contributions({ parts, pair, score }, width) {
   const label = 62;
   const row = (name, value, colour, strong) => [
     h("span", { class: strong ? "ic-label ic-chosen-text" : "ic-label" }, name),
-    bar({ value, low: -1.8, high: 3.4, width: width - label - 12, height: 22, colour, text: fixed(value), label: `${name}: ${fixed(value)}` }),
+    bar({ value, low: -1.5, high: 2.8, width: width - label - 12, height: 22, colour, text: fixed(value), label: `${name}: ${fixed(value)}` }),
   ];
   return h("div", { class: "ic-rows", style: `grid-template-columns:${label}px 1fr;row-gap:0` },
     parts.map((part, i) => row(`pair ${i + 1}`, part, i + 1 === pair ? "var(--ic-ink)" : "var(--ic-muted)", i + 1 === pair)),
@@ -164,16 +166,16 @@ function contributions({ parts, pair, score }, width) {
 function curve({ scores, offset, longest }, width, api) {
   const height = 158;
   const edge = { left: 24, right: width - 10, top: 26, bottom: height - 36 };
-  const [low, high] = [-0.5, 3.4];
+  const [low, high] = [-1.5, 2.8];
   const x = (k) => edge.left + (k / longest) * (edge.right - edge.left);
   const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);
   const drag = dragHandlers((share) => api.set({ offset: clamp(Math.round(((share * width - edge.left) / (edge.right - edge.left)) * longest), 0, longest) }));
   return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Score against offset: ${fixed(scores[offset])} at offset ${offset}`, ...drag },
     h("rect", { width, height, fill: "transparent" }),
     h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, "Score at every offset"),
-    [0, 1, 2, 3].map((value) => [
+    [-1, 0, 1, 2].map((value) => [
       h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
-      h("text", { class: "ic-axis", x: edge.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, String(value)),
+      h("text", { class: "ic-axis", x: edge.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, number(value)),
     ]),
     [0, 15, 30, 45, 60].map((k) => h("text", { class: "ic-axis", x: x(k), y: edge.bottom + 16, "text-anchor": "middle" }, String(k))),
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 3, "text-anchor": "middle" }, "Offset"),
