@@ -197,8 +197,8 @@ check_rotate = FunctionCheck(
         Mistake(
             "paired by halves",
             _halves,
-            "You pair i with i + d/2. Some models do, but here the pairs are neighbours: x[..., 0::2]"
-            " with x[..., 1::2].",
+            "You pair i with i + d/2. Some models do, but here the pairs are neighbours:"
+            " x[..., 0::2] with x[..., 1::2].",
         ),
         Mistake(
             "a lost minus sign",

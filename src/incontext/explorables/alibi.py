@@ -19,7 +19,7 @@ class Alibi(Explorable):
     provenance = "exact"
     caption = (
         "The number that ALiBi adds to a score, by distance, in every head, and the weights that "
-        f"one query gives to {N_KEYS} keys if all of them fit equally well. Drag in either chart to "
+        f"one query gives to {N_KEYS} keys that all fit equally well. Drag in either chart to "
         "choose a distance. Exact: computed from the formula as you move."
     )
     fallback_size = (7.0, 3.2)
