@@ -86,7 +86,7 @@ function lines(view, width, api) {
       h("line", { x1: x(distance), x2: x(distance), y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-dasharray": "2 3" }),
       h("path", { d: line(slope), stroke: "var(--ic-ink)", "stroke-width": 2.6, fill: "none" }),
       h("circle", { class: "ic-grip", cx: x(distance), cy: y(at), r: 7, style: "fill:var(--ic-2);stroke:var(--ic-paper)" }),
-      h("text", { class: "ic-label", x: x(distance) + (rightwards ? 11 : -11), y: clamp(y(at) + 18, edge.top, edge.bottom - 6), "text-anchor": rightwards ? "start" : "end", style: `${HALO};font-weight:600` }, fixed(penalties[distance])),
+      h("text", { class: "ic-label", x: x(distance) + (rightwards ? 11 : -11), y: y(at) - 9, "text-anchor": rightwards ? "start" : "end", style: `${HALO};font-weight:600` }, fixed(penalties[distance])),
     ];
   };
   return frame(view, width, api, `Added to the score: head ${head} of ${slopes.length}`, `Penalty by distance in ${slopes.length} heads; head ${head} adds ${fixed(penalties[distance])} at distance ${distance}`, LOWEST, 0, [0, -4, -8, -12, -16], draw);
@@ -94,13 +94,13 @@ function lines(view, width, api) {
 
 function bars(view, width, api) {
   const { weights, distance, head } = view;
-  const high = [0.05, 0.1, 0.2, 0.5, 1].find((end) => weights[0] <= end);
+  const high = [0.05, 0.1, 0.25, 0.5, 1].find((end) => weights[0] <= end);
   const draw = ({ x, y, edge, step }) => {
     const column = (w, d) => `M${x(d).toFixed(1)} ${edge.bottom}V${y(w).toFixed(1)}`;
     return [
       h("path", { d: weights.map(column).join(""), stroke: "var(--ic-ink)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
       h("path", { d: column(Math.max(weights[distance], 0.008 * high), distance), stroke: "var(--ic-2)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
-      h("text", { class: "ic-label", x: Math.min(x(distance), edge.right - 24), y: y(weights[Math.max(distance - 2, 0)]) - 7, "text-anchor": "middle", style: `${HALO};font-weight:600` }, fixed(weights[distance], 3)),
+      h("text", { class: "ic-label", x: Math.min(x(distance) - step / 2, edge.right - 38), y: y(weights[x(distance) > edge.right - 38 ? weights.length - 6 : distance]) - 7, style: `${HALO};font-weight:600` }, fixed(weights[distance], 3)),
     ];
   };
   return frame(view, width, api, `Weight in head ${head}, equal scores`, `Weights of head ${head} by distance, ${fixed(weights[distance], 3)} at distance ${distance}`, 0, high, [0, high / 2, high], draw);

@@ -11,16 +11,10 @@ import { unpack } from "../lib/pack.js";
 export default explorable({
   name: "attention-lens",
 
-  prepare({ sentences }) {
-    const scores = {};
-    // Unpacked when first shown: a page opens with one sentence, not with all of them.
-    return { sentences, scores: (text) => (scores[text] ??= unpack(sentences[text].scores)) };
-  },
-
   compute({ values, data }) {
-    const { tokens } = data.sentences[values.sentence];
-    const scores = data.scores(values.sentence)[values.layer - 1][values.head - 1];
-    const weights = scores.map((row) => softmax(row, values.temperature));
+    const { tokens, scores } = data.sentences[values.sentence];
+    const shown = unpack(scores, values.layer - 1, values.head - 1); // of one head, not of all
+    const weights = shown.map((row) => softmax(row, values.temperature));
     return { ...values, tokens, weights, row: weights[values.position - 1] };
   },
 

@@ -31,8 +31,9 @@ export default explorable({
 
   sentence({ position, d_model, speeds, products, n_positions }) {
     const near = position < n_positions - 1 ? position + 1 : position - 1;
+    const slow = (position * speeds.at(-1)) / (2 * Math.PI);
     const far = position < n_positions / 2 ? position + 20 : position - 20;
-    return `At position ${position} the fastest pair has turned ${number(position / (2 * Math.PI), 2)} times, the slowest ${number((position * speeds.at(-1)) / (2 * Math.PI), 2)} times. Its row has the dot product ${number(d_model / 2)} with itself, ${fixed(products[near])} one position away and ${fixed(products[far])} twenty away, as every row has.`;
+    return `At position ${position} the fastest pair has turned ${number(position / (2 * Math.PI), 2)} times, the slowest ${slow < 0.001 && slow > 0 ? "less than 0.001" : number(slow, 2)} times. Its row has the dot product ${number(d_model / 2)} with itself, ${fixed(products[near])} one position away and ${fixed(products[far])} twenty away, as every row has.`;
   },
 
   draw(view, api) {

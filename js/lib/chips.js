@@ -7,7 +7,7 @@ import { h } from "./dom.js";
 export function chips({ tokens, weights, chosen, onPick, label }) {
   return h("div", { class: "ic-chips", role: "group", "aria-label": label },
     tokens.map((token, i) => {
-      const shade = weights ? { style: `--weight:${weights[i].toFixed(4)}`, "data-heavy": weights[i] > 0.55 } : {};
+      const shade = weights ? { style: `--weight:${weights[i].toFixed(2)}`, "data-heavy": weights[i] > 0.55 } : {};
       const props = { class: "ic-chip", key: `chip-${i}`, ...shade };
       if (!onPick) return h("span", props, token);
       return h("button", {

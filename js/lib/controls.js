@@ -48,8 +48,7 @@ const KINDS = {
   select: ({ spec, value, change, id }) =>
     h("div", { class: `ic-control${spec.options.some(({ text }) => text.length > 32) ? " ic-wide" : ""}`, key: spec.trait },
       h("label", { for: id }, spec.label),
-      h("select", { id, value, "data-trait": spec.trait, onchange: (event) => change(event.target.value) },
-        spec.options.map((option) => h("option", { value: option.value, selected: option.value === value }, option.text))),
+      h("select", { id, value, "data-trait": spec.trait, onchange: (event) => change(event.target.value) }, optionsOf(spec)),
     ),
   toggle: ({ spec, value, change, id }) =>
     h("div", { class: "ic-control ic-toggle", key: spec.trait },
@@ -57,6 +56,10 @@ const KINDS = {
       h("label", { for: id }, spec.label),
     ),
   "number-list": ({ spec, value, change, id, i }) => {
+    if (i === undefined && spec.columns) {
+      return h("fieldset", { class: "ic-matrix", key: spec.trait, style: `--columns:${spec.columns}` }, h("legend", {}, spec.label),
+        value.map((_, at) => numberInput({ spec, value, change, id: `${id}-${at}`, at })));
+    }
     if (i === undefined) {
       return h("fieldset", { class: "ic-control ic-list", key: spec.trait }, h("legend", {}, `${spec.label}s`),
         value.map((_, at) => numberInput({ spec, value, change, id: `${id}-${at}`, at })), lengthButtons(spec, value, change));
@@ -64,6 +67,13 @@ const KINDS = {
     return numberInput({ spec, value, change, id, at: i });
   },
 };
+
+const described = new WeakMap(); // once for each select, since its options stay
+
+function optionsOf(spec) {
+  if (!described.has(spec)) described.set(spec, spec.options.map(({ value, text }) => h("option", { value }, text)));
+  return described.get(spec);
+}
 
 function rangeInput({ id, spec, value, min, max, step, position, pick }) {
   const text = shown(spec, value);
@@ -83,8 +93,10 @@ function numberInput({ spec, value, change, id, at }) {
     if (event.target.value.trim() === "" || !Number.isFinite(typed)) return; // half-typed: wait
     change(value.map((old, i) => (i === at ? clamp(typed, spec.minimum, spec.maximum) : old)));
   };
-  return h("span", { class: "ic-number" },
-    h("label", { for: id }, `${spec.label} ${at + 1}`),
+  // In a matrix each row has the colour of its token.
+  const row = spec.columns && { style: `--row:var(--ic-${(Math.floor(at / spec.columns) % 6) + 1})` };
+  return h("span", { class: "ic-number", ...row },
+    h("label", { for: id }, spec.labels?.[at] ?? `${spec.label} ${at + 1}`),
     h("input", {
       id, type: "number", min: spec.minimum, max: spec.maximum, step: spec.step, value: value[at],
       "data-trait": spec.trait, "data-index": at, oninput: write,

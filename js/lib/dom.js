@@ -1,5 +1,6 @@
 // Describe elements with h(), then patch() a parent until it matches. Nodes are reused in place,
-// so focus, an ongoing drag and an open <details> survive a redraw.
+// so focus, an ongoing drag and an open <details> survive a redraw. What is described by the very
+// same object as before is left as it is.
 
 const SVG = "http://www.w3.org/2000/svg";
 const AS_PROPERTY = new Set(["value", "checked", "disabled", "open"]);
@@ -23,6 +24,7 @@ export function patch(parent, children) {
       else if (old.data !== text) old.data = text;
       return;
     }
+    if (old?.vnode === child) return;
     const reusable = old?.vnode?.tag === child.tag && old.vnode.props.key === child.props.key;
     const node = reusable ? old : replaceAt(parent, i, create(child, parent));
     update(node, node.vnode?.props ?? {}, child.props);

@@ -63,6 +63,7 @@ function mount(definition, { model, el }) {
   function reset() {
     for (const trait of traits) model.set(trait, spec.initial[trait]);
     model.save_changes();
+    letShrink();
   }
 
   function redraw() {
@@ -103,22 +104,36 @@ function mount(definition, { model, el }) {
     if (!frame) frame = requestAnimationFrame(redraw);
   }
 
-  const resized = new ResizeObserver(() => {
-    const now = Math.floor(body.clientWidth);
+  const resized = new ResizeObserver(([entry]) => {
+    const now = Math.floor(entry.contentRect.width);
     if (now && now !== width) {
       width = now;
+      letShrink();
       schedule();
     }
   });
 
+  // Picture and sentence keep the greatest height they had, so that a move does not shift the page,
+  // until Reset or another width.
+  const grown = new ResizeObserver((entries) => {
+    for (const { target, borderBoxSize: [{ blockSize }] } of entries) target.style.minHeight = `${blockSize}px`;
+  });
+
+  function letShrink() {
+    for (const node of steady) node.style.minHeight = "";
+  }
+
   for (const trait of traits) model.on(`change:${trait}`, schedule);
-  resized.observe(body);
   redraw();
+  const steady = body.querySelectorAll(".ic-picture, .ic-sentence");
+  resized.observe(body);
+  for (const node of steady) grown.observe(node);
   figure.dataset.ready = "";
 
   return () => {
     for (const trait of traits) model.off(`change:${trait}`, schedule);
     resized.disconnect();
+    grown.disconnect();
     cancelAnimationFrame(frame);
     clearTimeout(tableTimer);
     body.remove();

@@ -3,6 +3,8 @@
 import { h } from "./dom.js";
 import { fixed } from "./format.js";
 
+const LEVELS = 64; // shades that are told apart; the cells of one shade are one path
+
 /** How a weight in [0, 1] is filled: full ink at 1, see-through (the paper) at 0. */
 export const weightFill = (weight) => ({ fill: "var(--ic-ink)", "fill-opacity": weight });
 
@@ -25,8 +27,9 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
   const total = { width: left + right + size * columns.length, height: top + size * rows.length + 2 };
   const at = (i, j) => ({ x: left + j * size, y: top + i * size });
   const pick = (event) => {
-    const { row, column } = event.target.dataset;
-    if (row !== undefined) onPick?.(Number(row), Number(column));
+    const box = event.currentTarget.getBoundingClientRect();
+    const [i, j] = [Math.floor((event.clientY - box.top - top) / size), Math.floor((event.clientX - box.left - left) / size)];
+    if (i >= 0 && j >= 0 && i < rows.length && j < columns.length) onPick(i, j);
   };
   return h("svg", {
     class: "ic-heatmap", width: total.width, height: total.height, viewBox: `0 0 ${total.width} ${total.height}`,
@@ -39,10 +42,7 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
       class: chosen?.row === i ? "ic-tick ic-chosen-text" : "ic-tick", style: `font-size:${tick}`, x: left - 7, y: top + (i + 0.5) * size,
       "text-anchor": "end", "dominant-baseline": "central",
     }, text)),
-    matrix.map((line, i) => line.map((value, j) => h("rect", {
-      ...at(i, j), width: size - 1, height: size - 1, rx: Math.min(3, size / 6), class: "ic-cell",
-      "data-row": i, "data-column": j, ...fill(value, i, j),
-    }))),
+    cells(matrix, fill, size, at),
     values && size >= 30 && matrix.map((line, i) => line.map((value, j) => h("text", {
       x: at(i, j).x + (size - 1) / 2, y: at(i, j).y + (size - 1) / 2, "text-anchor": "middle", "dominant-baseline": "central",
       class: Number(fill(value, i, j)["fill-opacity"]) > 0.55 ? "ic-cell-text ic-on-ink" : "ic-cell-text",
@@ -52,4 +52,22 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
       width: (chosen.column === undefined ? size * columns.length : size) - 1, height: size - 1,
     }),
   );
+}
+
+/** The cells as one path for each look: a few dozen elements where there may be hundreds of cells. */
+function cells(matrix, fill, size, at) {
+  const r = Math.min(3, size / 6);
+  const side = (size - 1 - 2 * r).toFixed(2);
+  const round = r.toFixed(2);
+  const cell = `h${side}q${round} 0 ${round} ${round}v${side}q0 ${round} -${round} ${round}h-${side}q-${round} 0 -${round} -${round}v-${side}q0 -${round} ${round} -${round}z`;
+  const paths = new Map();
+  matrix.forEach((line, i) => line.forEach((value, j) => {
+    const look = fill(value, i, j);
+    const level = Math.round((look["fill-opacity"] ?? 1) * LEVELS);
+    const key = `${look.fill} ${level}`;
+    if (!paths.has(key)) paths.set(key, { ...look, "fill-opacity": level / LEVELS, d: "" });
+    const { x, y } = at(i, j);
+    paths.get(key).d += `M${(x + r).toFixed(1)} ${y.toFixed(1)}${cell}`;
+  }));
+  return h("g", { class: "ic-cell" }, [...paths.values()].map((path) => h("path", path)));
 }

@@ -42,6 +42,14 @@ test("unpack restores shape, range and byte order", () => {
   assert.deepEqual(unpack({ shape: [2, 2], bits: 16, low: -1, step: 0.5, codes }), [[-1, -0.5], [127, 32766.5]]);
 });
 
+test("unpack of a part is that part of the whole", () => {
+  const codes = Buffer.from(Uint8Array.from({ length: 24 }, (_, i) => i)).toString("base64");
+  const packed = { shape: [2, 3, 4], bits: 8, low: 0, step: 0.1, codes };
+  assert.deepEqual(unpack(packed, 1), unpack(packed)[1]);
+  assert.deepEqual(unpack(packed, 1, 2), unpack(packed)[1][2]);
+  assert.equal(unpack(packed, 1, 2, 3), unpack(packed)[1][2][3]);
+});
+
 test("numbers as a reader sees them", () => {
   assert.equal(number(-0.5), "−0.5");
   assert.equal(number(1234567), "1.23e+6");

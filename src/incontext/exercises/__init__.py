@@ -4,6 +4,13 @@ One file for each chapter; `checking.py` holds what they share.
 """
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
+from .contextual_embeddings import (
+    check_best_layer,
+    check_changed,
+    check_mixture,
+    check_most_missed,
+    check_two_words,
+)
 from .positional_encoding import (
     check_add_positions,
     check_alibi,
@@ -12,6 +19,15 @@ from .positional_encoding import (
     check_shift,
     check_sinusoids,
 )
+from .scaling import (
+    check_log_log_slope,
+    check_scaled_scores,
+    check_undivided_sentence,
+    check_undoing_temperature,
+    check_uniform_spread,
+)
+from .self_attention import check_attention, check_causal_weights, check_listener, check_love
+from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
 
 __all__ = [
     "FunctionCheck",
@@ -21,7 +37,26 @@ __all__ = [
     "check_add_positions",
     "check_alibi",
     "check_alibi_distance",
+    "check_analogy",
+    "check_attention",
+    "check_best_layer",
+    "check_causal_weights",
+    "check_changed",
+    "check_corner",
+    "check_cosine",
+    "check_listener",
+    "check_log_log_slope",
+    "check_love",
+    "check_mixture",
+    "check_most_missed",
+    "check_nearest",
     "check_rotate",
+    "check_scaled_scores",
     "check_shift",
     "check_sinusoids",
+    "check_sums",
+    "check_two_words",
+    "check_undivided_sentence",
+    "check_undoing_temperature",
+    "check_uniform_spread",
 ]

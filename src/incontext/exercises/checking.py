@@ -214,6 +214,8 @@ def _answer(value: Any) -> Tensor | None:
     try:
         if isinstance(value, tuple | list):
             value = [float(one) if isinstance(one, Tensor) else one for one in value]
+        if isinstance(value, np.ndarray):
+            value = value.copy()  # some are read-only, some run backwards
         tensor = torch.as_tensor(value).detach()
         return None if tensor.is_complex() else tensor.to(torch.float64)
     except (TypeError, ValueError, RuntimeError):

@@ -80,13 +80,24 @@ def number_list(
     step: float | int = 0.1,
     min_length: int = 1,
     max_length: int = 8,
+    labels: Sequence[str] | None = None,
+    columns: int | None = None,
 ) -> List:
-    """Several numbers to edit one by one. `label` is the singular: "Score" labels "Score 1", …"""
+    """Several numbers to edit one by one. `label` is the singular: "Score" labels "Score 1", …
+
+    With `labels`, one for each of a fixed number of numbers, and `columns` it is a matrix: read row
+    by row, laid out in so many columns, and `label` is its heading.
+    """
+    if (labels is None) != (columns is None):
+        raise ValueError("labels and columns make a matrix together; give both or neither")
+    if labels is not None and not len(labels) == min_length == max_length:
+        raise ValueError(f"labels: {len(labels)} for between {min_length} and {max_length} numbers")
     trait = List(
         CFloat(min=minimum, max=maximum), default_value=list(default), minlen=min_length,
         maxlen=max_length,
     )  # fmt: skip
+    matrix = {} if labels is None else {"labels": list(labels), "columns": columns}
     return _declare(
         trait, "number-list", label, minimum=minimum, maximum=maximum, step=step,
-        min_length=min_length, max_length=max_length,
+        min_length=min_length, max_length=max_length, **matrix,
     )  # fmt: skip

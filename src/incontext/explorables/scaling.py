@@ -1,0 +1,143 @@
+"""What happens to softmax as queries and keys get more components, with and without √d_k?"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from incontext import plots
+from incontext.softmax import softmax, softmax_jacobian
+
+from .base import Explorable, Numbers, pack
+from .controls import steps, toggle
+
+WIDTHS = [2**n for n in range(11)]
+ROWS, KEYS = 64, 16
+SEED = 0
+SHOWN = 26  # the row whose weights are drawn: one that goes as most do
+BIN, REACH = 3, 34  # the histogram: bins of this width, so many on either side of the middle one
+
+
+def sample() -> Tensor:
+    """q · k / √d_k for each width and row, [width, row, key].
+
+    One query and 16 keys for each row, all independent standard normal numbers. A smaller d_k
+    keeps the first components and forgets the rest.
+    """
+    generator = torch.Generator().manual_seed(SEED)
+    query = torch.randn(ROWS, 1, WIDTHS[-1], generator=generator, dtype=torch.float64)
+    key = torch.randn(ROWS, KEYS, WIDTHS[-1], generator=generator, dtype=torch.float64)
+    so_far = (query * key).cumsum(-1)
+    return torch.stack([so_far[..., d_k - 1] / math.sqrt(d_k) for d_k in WIDTHS])
+
+
+def counts(scores: Tensor) -> list[int]:
+    """How many scores fall into each bin; those beyond the last bin are counted in it."""
+    at = ((scores + BIN / 2) / BIN).floor().long().clamp(-REACH, REACH) + REACH
+    return at.flatten().bincount(minlength=2 * REACH + 1).tolist()
+
+
+class Scaling(Explorable):
+    name = "scaling"
+    title = "Why scores are divided by √d_k"
+    provenance = "random"
+    caption = (
+        f"{ROWS} queries with {KEYS} keys each, and what softmax makes of their scores. Turn d_k "
+        "or drag the point on the curve; then tick or clear the division. Random queries and keys, "
+        f"so random weights: all components independent and standard normal, seed {SEED}."
+    )
+
+    fallback_size = (7.0, 4.6)
+
+    d_k = steps("d_k", 64, WIDTHS, symbol="d_k")
+    divide = toggle("Divide by √d_k", False)
+
+    def __init__(self, **values):
+        self._packed, read = pack(sample().numpy())
+        self._scaled = torch.from_numpy(np.array(read))
+        super().__init__(**values)
+
+    def data(self):
+        return {
+            "widths": WIDTHS,
+            "scores": self._packed,
+            "shown": SHOWN,
+            "bin": BIN,
+            "reach": REACH,
+        }
+
+    def _at(self, d_k: int, divide: bool) -> dict:
+        """What is seen at one width: scores and weights [row, key], and three summaries."""
+        scores = self._scaled[WIDTHS.index(d_k)] * (1.0 if divide else math.sqrt(d_k))
+        weights = softmax(scores)
+        return {
+            "scores": scores,
+            "weights": weights,
+            "spread": scores.std(correction=0).item(),
+            "largest": weights.max(-1).values.mean().item(),
+            "jacobian": softmax_jacobian(weights).flatten(1).norm(dim=-1).mean().item(),
+        }
+
+    def _norms(self) -> list[list[float]]:
+        """The mean Jacobian norm at every width, as they are and divided."""
+        return [[self._at(d_k, divide)["jacobian"] for d_k in WIDTHS] for divide in (False, True)]
+
+    def numbers(self):
+        def row(name, d_k, divide):
+            at = self._at(d_k, divide)
+            return [name, d_k, at["spread"], at["largest"], at["jacobian"], ""]
+
+        now = self._at(self.d_k, self.divide)
+        pairs = zip(now["scores"][SHOWN].tolist(), now["weights"][SHOWN].tolist(), strict=True)
+        how = "divided" if self.divide else "as they are"
+        rows = [row(f"now: all rows, {how}", self.d_k, self.divide)]
+        rows += [row("all rows, as they are", d_k, False) for d_k in WIDTHS]
+        rows += [row("all rows, divided", d_k, True) for d_k in WIDTHS]
+        rows += [
+            [f"one row: key {i}", self.d_k, score, weight, "", ""]
+            for i, (score, weight) in enumerate(pairs, start=1)
+        ]
+        rows += [
+            ["histogram", self.d_k, BIN * (i - REACH), "", "", count]
+            for i, count in enumerate(counts(now["scores"]))
+        ]
+        columns = ["", "d_k", "score or spread", "weight, or mean largest",
+                   "mean Jacobian norm", "scores in the bin"]  # fmt: skip
+        return Numbers(columns, rows)
+
+    def draw(self, figure):
+        now = self._at(self.d_k, self.divide)
+        left, right, below = figure.subplot_mosaic("ab;cc").values()
+        ink, colors = plots.INK, (plots.CATEGORIES[1], plots.CATEGORIES[0])
+        color = colors[self.divide]
+        centres = [BIN * (i - REACH) for i in range(2 * REACH + 1)]
+        left.bar(centres, counts(now["scores"]), BIN * 0.9, color=color)
+        left.set(xticks=[-100, -50, 0, 50, 100], yticks=[], xlabel="Score")
+        left.set_title(f"{ROWS * KEYS} scores: spread {now['spread']:.1f}")
+        left.spines["left"].set_visible(False)
+        right.bar(range(1, KEYS + 1), now["weights"][SHOWN].tolist(), 0.8, color=ink)
+        right.set(ylim=(0, 1.02), xticks=[1, 4, 8, 12, 16], yticks=[0, 0.5, 1], xlabel="Key")
+        right.set_title("Weights of one row")
+        norms = self._norms()
+        plots.curve(
+            WIDTHS, norms, ["as they are", "divided by √d_k"], "d_k", "", below, xscale="log",
+            colors=colors, title="Norm of the Jacobian, mean over the rows",
+        )  # fmt: skip
+        below.plot(self.d_k, now["jacobian"], "o", color=color, ms=9)
+        below.set_ylim(0, 0.36)
+        below.set_xticks([1, 4, 16, 64, 256, 1024], ["1", "4", "16", "64", "256", "1024"])
+        below.minorticks_off()
+
+    def alt(self):
+        now = self._at(self.d_k, self.divide)
+        norms = self._norms()
+        how = "divided by √d_k" if self.divide else "as they are"
+        largest = now["weights"][SHOWN].max()
+        return (
+            f"A histogram, bars and two curves at d_k = {self.d_k}, scores {how}. The scores have "
+            f"a standard deviation of {now['spread']:.2f}. The largest of the {KEYS} weights of "
+            f"one row is {largest:.2f}, {now['largest']:.2f} on average. Against d_k, the Jacobian "
+            f"norm goes from {norms[0][0]:.2f} to {norms[0][-1]:.2f} without the division and from "
+            f"{norms[1][0]:.2f} to {norms[1][-1]:.2f} with it."
+        )
