@@ -53,8 +53,8 @@ export default explorable({
 });
 
 function frame({ n_keys }, width, api, title, label, low, high, ticks, inside) {
-  const height = 232;
-  const edge = { left: 44, right: width - 10, top: 32, bottom: height - 38 };
+  const height = 238;
+  const edge = { left: 44, right: width - 10, top: 38, bottom: height - 38 };
   const step = (edge.right - edge.left) / (n_keys - 0.5);
   const x = (d) => edge.left + (d + 0.25) * step;
   const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);
