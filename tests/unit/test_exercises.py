@@ -103,7 +103,9 @@ def test_an_unsolved_exercise_is_not_yet_wrong(name):
 @pytest.mark.parametrize("chapter", TEACHING)
 def test_chapter_has_three_to_five_rated_exercises_each_with_hint_solution_and_check(chapter):
     text = (CHAPTERS / f"{chapter}.md").read_text(encoding="utf-8")
-    found = re.findall(r"^```\{exercise\} [^\n]+\n:label: (ex-[\w-]+)\n\n(.*?)^```", text, re.M | re.S)
+    found = re.findall(
+        r"^```\{exercise\} [^\n]+\n:label: (ex-[\w-]+)\n\n(.*?)^```", text, re.M | re.S
+    )
     assert 3 <= len(found) <= 5
     for label, task in found:
         assert re.match(r"\*Difficulty [123] of 3, about \d+ minutes\.\*", task), label

@@ -17,6 +17,14 @@ from .multi_head_attention import (
     check_split_heads,
     check_two_ahead,
 )
+from .positional_encoding import (
+    check_add_positions,
+    check_alibi,
+    check_alibi_distance,
+    check_rotate,
+    check_shift,
+    check_sinusoids,
+)
 from .scaling import (
     check_log_log_slope,
     check_scaled_scores,
@@ -38,6 +46,9 @@ __all__ = [
     "Mistake",
     "ValueCheck",
     "Verdict",
+    "check_add_positions",
+    "check_alibi",
+    "check_alibi_distance",
     "check_analogy",
     "check_attention",
     "check_best_layer",
@@ -56,7 +67,10 @@ __all__ = [
     "check_most_missed",
     "check_multi_head",
     "check_nearest",
+    "check_rotate",
     "check_scaled_scores",
+    "check_shift",
+    "check_sinusoids",
     "check_softmax",
     "check_split_heads",
     "check_sums",

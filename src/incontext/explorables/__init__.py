@@ -1,20 +1,26 @@
 """The book's explorables: live widgets in Jupyter, live figures in the built page."""
 
+from .alibi import Alibi
 from .analogy import Analogy
 from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
 from .multi_head import MultiHead
+from .positions import Positions
+from .rotary import Rotary
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
 from .word_in_context import WordInContext
 
 __all__ = [
+    "Alibi",
     "Analogy",
     "AttentionByHand",
     "AttentionDilution",
     "AttentionLens",
     "MultiHead",
+    "Positions",
+    "Rotary",
     "Scaling",
     "SoftmaxTemperature",
     "WordInContext",

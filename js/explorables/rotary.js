@@ -1,0 +1,185 @@
+// Turn a query and a key by their positions; the score is left with the distance between them.
+
+import { bar, dragHandlers } from "../lib/bars.js";
+import { clamp } from "../lib/controls.js";
+import { h } from "../lib/dom.js";
+import { explorable } from "../lib/explorable.js";
+import { fixed, number } from "../lib/format.js";
+import { dot, range } from "../lib/math.js";
+
+const [QUERY, KEY] = ["var(--ic-1)", "var(--ic-2)"];
+const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
+
+const turn = ([x, y], angle) => {
+  const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
+  return [x * cosine - y * sine, x * sine + y * cosine];
+};
+const pairsOf = (vector) => range(vector.length / 2).map((i) => vector.slice(2 * i, 2 * i + 2));
+
+export default explorable({
+  name: "rotary",
+
+  compute({ values, data }) {
+    const { offset, position, pair } = values;
+    const width = data.query.length;
+    const speeds = range(width / 2).map((i) => Math.exp((-Math.log(data.base) * 2 * i) / width));
+    const rotate = (vector, at) => pairsOf(vector).map((two, i) => turn(two, at * speeds[i]));
+    const [query, key] = [rotate(data.query, position + offset), rotate(data.key, position)];
+    const parts = query.map((two, i) => dot(two, key[i]));
+    const scores = range(data.longest + 1).map((at) => dot(rotate(data.query, position + at).flat(), key.flat()));
+    return {
+      ...data, ...values, speeds, parts, scores, score: dot(query.flat(), key.flat()), turnedQuery: query, turnedKey: key,
+      queryNorm: Math.hypot(...query.flat()), keyNorm: Math.hypot(...key.flat()),
+    };
+  },
+
+  numbers({ speeds, offset, pair, parts, score, scores, turnedQuery, turnedKey, queryNorm, keyNorm }) {
+    const blank = ["", "", "", ""];
+    return {
+      columns: ["", "query x", "query y", "key x", "key y", "offset · ω (radians)", "product"],
+      rows: [
+        ...parts.map((part, i) => [`pair ${i + 1}`, ...turnedQuery[i], ...turnedKey[i], offset * speeds[i], part]),
+        ["chosen pair", ...blank, pair, parts[pair - 1]],
+        ["score", ...blank, "", score],
+        ["norm of the query", ...blank, "", queryNorm],
+        ["norm of the key", ...blank, "", keyNorm],
+        ...scores.map((value, k) => [`score at offset ${k}`, ...blank, "", value]),
+      ],
+    };
+  },
+
+  sentence({ position, offset, pair, speeds, parts, score }) {
+    const degrees = (offset * speeds[pair - 1] * 180) / Math.PI;
+    return `Key at ${position}, query at ${position + offset}: offset ${offset}. In pair ${pair} that turns the query ${number(degrees)}° further than the key, and the pair gives ${fixed(parts[pair - 1])} of the score ${fixed(score)}. Move both together, and the score stays.`;
+  },
+
+  draw(view, api) {
+    const wide = api.width >= 600;
+    const left = wide ? 250 : api.width;
+    const right = wide ? api.width - left - 26 : api.width;
+    return [
+      line(view, api),
+      h("div", { style: `display:grid;${wide ? `grid-template-columns:${left}px ${right}px;` : ""}gap:10px 26px;align-items:start` },
+        plane(view, left),
+        h("div", {}, contributions(view, right), curve(view, right, api))),
+    ];
+  },
+});
+
+const held = new Map(); // which of the two tokens each figure's pointer has taken
+
+/** Both tokens on the line of positions. The key takes the query along. */
+function line({ position, offset, longest }, api) {
+  const { width } = api;
+  const [left, right, y] = [12, width - 12, 34];
+  const x = (at) => left + (at / (2 * longest)) * (right - left);
+  const at = (event) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    return Math.round((((event.clientX - box.left) - left) / (right - left)) * 2 * longest);
+  };
+  const move = (event) => {
+    const to = at(event);
+    if (held.get(api.id) === "key") api.set({ position: clamp(to, 0, longest) });
+    else api.set({ offset: clamp(to - position, 0, longest) });
+  };
+  // The names stand side by side, whatever the distance, and inside the picture.
+  const atStart = x(position) < 48;
+  const keyEnd = atStart ? 54 : Math.min(x(position) + 8, width - 78);
+  const queryStart = Math.max(x(position + offset) - 8, keyEnd + 8);
+  const atEnd = queryStart > width - 70;
+  const token = (place, colour) => h("circle", { cx: x(place), cy: y, r: 8, fill: colour, stroke: "var(--ic-paper)", "stroke-width": 2 });
+  const name = (text, at, anchor) => h("text", { class: "ic-label", x: at, y: y - 15, "text-anchor": anchor, style: `${HALO};font-weight:600` }, text);
+  return h("svg", {
+    class: "ic-draggable", style: "touch-action:none", width, height: 72, viewBox: `0 0 ${width} 72`, role: "img",
+    "aria-label": `Key at position ${position}, query at position ${position + offset}`,
+    onpointerdown: (event) => {
+      event.currentTarget.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      const from = at(event);
+      held.set(api.id, Math.abs(from - position) < Math.abs(from - position - offset) ? "key" : "query");
+      move(event);
+    },
+    onpointermove: (event) => { if (event.currentTarget.hasPointerCapture(event.pointerId)) move(event); },
+  },
+    h("rect", { width, height: 72, fill: "transparent" }),
+    h("line", { x1: left, x2: right, y1: y, y2: y, stroke: "var(--ic-line)", "stroke-width": 2 }),
+    h("line", { x1: x(position), x2: x(position + offset), y1: y, y2: y, stroke: "var(--ic-muted)", "stroke-width": 4 }),
+    [0, 30, 60, 90, 120].map((p) => [
+      h("line", { class: "ic-hairline", x1: x(p), x2: x(p), y1: y + 8, y2: y + 14 }),
+      h("text", { class: "ic-axis", x: x(p), y: y + 28, "text-anchor": "middle" }, String(p)),
+    ]),
+    token(position + offset, QUERY),
+    token(position, KEY),
+    name(`key ${position}`, keyEnd, "end"),
+    name(`query ${position + offset}`, atEnd ? width : queryStart, atEnd ? "end" : "start"),
+  );
+}
+
+/** The chosen pair's plane: both vectors as they were (thin) and turned (thick). */
+function plane({ query, key, turnedQuery, turnedKey, pair, speeds }, width) {
+  const side = Math.min(width, 250);
+  const [cx, cy] = [width / 2, side / 2 + 14];
+  const radius = side / 2 - 22;
+  const point = ([x, y]) => [cx + (x * radius) / 1.15, cy - (y * radius) / 1.15];
+  const arrow = (vector, colour, name, turned) => {
+    const [x, y] = point(vector);
+    const angle = Math.atan2(cy - y, x - cx);
+    const barb = (by) => `${(x + 10 * Math.cos(angle + by)).toFixed(1)} ${(y - 10 * Math.sin(angle + by)).toFixed(1)}`;
+    const size = Math.hypot(x - cx, y - cy);
+    return [
+      h("path", {
+        d: `M${cx} ${cy}L${x.toFixed(1)} ${y.toFixed(1)}${turned ? `M${barb(2.7)}L${x.toFixed(1)} ${y.toFixed(1)}L${barb(-2.7)}` : ""}`,
+        stroke: colour, "stroke-width": turned ? 2.8 : 1.4, "stroke-dasharray": turned ? null : "3 4", fill: "none", "stroke-linecap": "round", "stroke-linejoin": "round",
+      }),
+      turned && h("text", {
+        class: "ic-label", x: x + (13 * (x - cx)) / size, y: y + (13 * (y - cy)) / size, "text-anchor": "middle", "dominant-baseline": "central", style: `${HALO};font-weight:600`,
+      }, name),
+    ];
+  };
+  const two = (vector) => vector.slice(2 * pair - 2, 2 * pair);
+  return h("svg", { width, height: side + 46, viewBox: `0 0 ${width} ${side + 46}`, role: "img", "aria-label": `Query and key in the plane of pair ${pair}` },
+    h("text", { class: "ic-label", x: 0, y: 13, style: "font-weight:600" }, `Pair ${pair}`),
+    h("line", { class: "ic-hairline", x1: cx - radius, x2: cx + radius, y1: cy, y2: cy }),
+    h("line", { class: "ic-hairline", x1: cx, x2: cx, y1: cy - radius, y2: cy + radius }),
+    arrow(two(query), QUERY, "q", false),
+    arrow(two(key), KEY, "k", false),
+    arrow(turnedQuery[pair - 1], QUERY, "q", true),
+    arrow(turnedKey[pair - 1], KEY, "k", true),
+    h("text", { class: "ic-axis", x: cx, y: side + 18, "text-anchor": "middle" }, "dashed: before they are turned"),
+    h("text", { class: "ic-axis", x: cx, y: side + 36, "text-anchor": "middle" }, `turns ${number((speeds[pair - 1] * 180) / Math.PI)}° per position`),
+  );
+}
+
+/** What each pair gives to the score. */
+function contributions({ parts, pair, score }, width) {
+  const label = 62;
+  const row = (name, value, colour, strong) => [
+    h("span", { class: strong ? "ic-label ic-chosen-text" : "ic-label" }, name),
+    bar({ value, low: -1.5, high: 2.8, width: width - label - 12, height: 22, colour, text: fixed(value), label: `${name}: ${fixed(value)}` }),
+  ];
+  return h("div", { class: "ic-rows", style: `grid-template-columns:${label}px 1fr;row-gap:0` },
+    parts.map((part, i) => row(`pair ${i + 1}`, part, i + 1 === pair ? "var(--ic-ink)" : "var(--ic-muted)", i + 1 === pair)),
+    row("score", score, "var(--ic-3)", true),
+  );
+}
+
+function curve({ scores, offset, longest }, width, api) {
+  const height = 158;
+  const edge = { left: 24, right: width - 10, top: 26, bottom: height - 36 };
+  const [low, high] = [-1.5, 2.8];
+  const x = (k) => edge.left + (k / longest) * (edge.right - edge.left);
+  const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);
+  const drag = dragHandlers((share) => api.set({ offset: clamp(Math.round(((share * width - edge.left) / (edge.right - edge.left)) * longest), 0, longest) }));
+  return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Score against offset: ${fixed(scores[offset])} at offset ${offset}`, ...drag },
+    h("rect", { width, height, fill: "transparent" }),
+    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, "Score at every offset"),
+    [-1, 0, 1, 2].map((value) => [
+      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
+      h("text", { class: "ic-axis", x: edge.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, number(value)),
+    ]),
+    [0, 15, 30, 45, 60].map((k) => h("text", { class: "ic-axis", x: x(k), y: edge.bottom + 16, "text-anchor": "middle" }, String(k))),
+    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 3, "text-anchor": "middle" }, "Offset"),
+    h("polyline", { points: scores.map((value, k) => `${x(k).toFixed(1)},${y(value).toFixed(1)}`).join(" "), fill: "none", stroke: "var(--ic-3)", "stroke-width": 2.2, "stroke-linejoin": "round" }),
+    h("circle", { class: "ic-grip", cx: x(offset), cy: y(scores[offset]), r: 7, style: "fill:var(--ic-3);stroke:var(--ic-paper)" }),
+  );
+}
