@@ -107,6 +107,7 @@ def test_axe_finds_nothing_in_answered_questions(visit, chapter, scheme):
             right = (right + 1) % len(spec["options"])
         commit(block, spec, right)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.wait_for_timeout(600)  # what unfolds fades in
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     violations = Axe().run(page, options={"preload": False}).response["violations"]
     report = [f"{v['id']}: {n['html'][:200]}" for v in violations for n in v["nodes"][:4]]
