@@ -75,7 +75,7 @@ function table(view, width, api) {
   return h("svg", {
     class: "ic-draggable", style: "touch-action:none;cursor:ns-resize", width, height: top + tall + 30, viewBox: `0 0 ${width} ${top + tall + 30}`, role: "img",
     "aria-label": `Table of ${n_positions} positions by ${d_model} dimensions, row ${position} outlined`,
-    ...dragDown((share) => choose(api, n_positions, (share * (top + tall + 30) - top) / tall)),
+    ...dragHandlers((_, share) => choose(api, n_positions, (share * (top + tall + 30) - top) / tall)),
   },
     h("text", { class: "ic-axis", x: 0, y: 12 }, "Position ↓"),
     h("g", { transform: `translate(${(left + across / 2).toFixed(2)} ${top})`, fill: "none", "stroke-width": (across + 0.3).toFixed(2) },
@@ -134,21 +134,3 @@ function products({ products: values, position, d_model, n_positions }, width, a
 }
 
 const choose = (api, n, share) => api.set({ position: Math.min(Math.max(Math.floor(share * n), 0), n - 1) });
-
-/** Like dragHandlers, downwards: where the pointer is, from 0 (top) to 1 (bottom). */
-function dragDown(move) {
-  const report = (event) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    move((event.clientY - box.top) / box.height);
-  };
-  return {
-    onpointerdown: (event) => {
-      event.currentTarget.setPointerCapture(event.pointerId);
-      event.preventDefault();
-      report(event);
-    },
-    onpointermove: (event) => {
-      if (event.currentTarget.hasPointerCapture(event.pointerId)) report(event);
-    },
-  };
-}

@@ -25,11 +25,12 @@ export function bar({ value, low, high, width, height = 26, colour = "var(--ic-i
   );
 }
 
-/** Pointer handlers that report where the pointer is, from 0 (left edge) to 1 (right edge). */
+/** Pointer handlers that report where the pointer is: from 0 (left edge) to 1 (right edge), and from
+ *  0 (top) to 1 (bottom). */
 export function dragHandlers(move) {
   const report = (event) => {
     const box = event.currentTarget.getBoundingClientRect();
-    move(clamp((event.clientX - box.left) / box.width, 0, 1));
+    move(clamp((event.clientX - box.left) / box.width, 0, 1), clamp((event.clientY - box.top) / box.height, 0, 1));
   };
   return {
     onpointerdown: (event) => {

@@ -2,6 +2,8 @@
 
 import math
 
+from axe_playwright_python.sync_playwright import Axe
+
 from incontext import explorables
 
 READ = """figure => ({
@@ -112,3 +114,13 @@ def some_values(control: dict, figure) -> list:
     if control["scale"] == "log":
         return [low**0.7 * high**0.3, low**0.2 * high**0.8]
     return [0.75 * low + 0.25 * high, 0.2 * low + 0.8 * high]
+
+
+def check_with_axe(page) -> None:
+    """Fails with what axe-core finds on the page as it stands."""
+    violations = Axe().run(page, options={"preload": False}).response["violations"]
+    report = [
+        f"{v['id']}: {v['help']}\n   " + "\n   ".join(n["html"][:200] for n in v["nodes"][:4])
+        for v in violations
+    ]
+    assert not violations, "\n".join(report)
