@@ -170,7 +170,7 @@ def alibi_bias(
     return bias.to(dtype or torch.get_default_dtype())
 
 
-def _angles(positions: Tensor, width: int, base: float, name: str = "d_model") -> Tensor:
+def _angles(positions: Tensor, width: int, base: float | int, name: str = "d_model") -> Tensor:
     """positions · ω_i in radians, float64, with an axis for the pairs added at the end."""
     checks.even(name, width)
     frequencies = angular_frequencies(width, base).to(positions.device)

@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, SupportsFloat
 
 import anywidget
 from traitlets import Dict
@@ -59,10 +59,10 @@ class Prediction(anywidget.AnyWidget):
 def number(
     question: str,
     *,
-    answer: float,
-    within: float,
+    answer: SupportsFloat,
+    within: SupportsFloat,
     because: str,
-    misconceptions: Sequence[tuple[float, str]],
+    misconceptions: Sequence[tuple[SupportsFloat, str]],
     shown: str = ".3g",
     unit: str = "",
 ) -> Prediction:
@@ -102,12 +102,13 @@ def number(
     )
 
 
-def choice(question: str, options: Sequence[tuple[str, bool, str]]) -> Prediction:
+def choice(question: str, options: Sequence[tuple[str, object, str]]) -> Prediction:
     """A question with answers to choose from.
 
     Args:
-        options: for each its label, whether it is right (computed, exactly one is) and the reply:
-            the explanation for the right one, the likely misconception for each other.
+        options: for each its label, whether it is right (a bool or a tensor with one; exactly one
+            is) and the reply: the explanation for the right one, the likely misconception for each
+            other.
     """
     right = [i for i, (_, is_right, _) in enumerate(options) if bool(is_right)]
     if len(options) < 2 or len(right) != 1:

@@ -60,7 +60,7 @@ class FunctionCheck:
     praise: str = "It agrees with the package on every case."
     tolerance: float = TOLERANCE
 
-    def __call__(self, solution: Callable) -> Verdict:
+    def __call__(self, solution: Any) -> Verdict:
         if not callable(solution):
             return Verdict(
                 False,
