@@ -120,14 +120,11 @@ def _fused(
 
 def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:
     """The shape of the scores, ``[..., T, S]``."""
-    for name, tensor, legend in (
-        ("query", query, "... T D"),
-        ("key", key, "... S D"),
-        ("value", value, "... S V"),
-    ):
-        checks.floating(name, tensor)
-        checks.axes(name, tensor, legend)
-    checks.size("key", key, -1, "d_k", query.shape[-1])
+    checks.floating("query", query)
+    checks.axes("query", query, "... T D")
+    checks.vectors("key", key, "... S D", "d_k", query.shape[-1])
+    checks.floating("value", value)
+    checks.axes("value", value, "... S V")
     checks.size("value", value, -2, "n_keys", key.shape[-2])
     *batch, n_queries, _ = query.shape
     *others, n_keys, _ = key.shape

@@ -104,6 +104,14 @@ def size(name: str, tensor: Tensor, axis: int, axis_name: str, required: int) ->
         )
 
 
+def vectors(name: str, tensor: Tensor, legend: str, axis_name: str, required: int) -> None:
+    """Floating-point vectors of the required width along the last axis of the legend."""
+    floating(name, tensor)
+    if tensor.shape[-1:] != (required,) or tensor.ndim < legend.count(" "):
+        axes(name, tensor, legend)
+        size(name, tensor, -1, axis_name, required)
+
+
 def broadcasts(name: str, shape: Sequence[int], target: Sequence[int], legend: str) -> None:
     """A shape that broadcasting stretches to the target and no further."""
     pairs = zip(reversed(shape), reversed(target), strict=False)

@@ -24,8 +24,11 @@ def split_heads(x: Float[Tensor, "*batch T C"], n_heads: int) -> Float[Tensor, "
     """Give each head its own slice of every vector: head h gets columns h·D to (h + 1)·D."""
     checks.axes("x", x, "... T C")
     checks.divides("n_heads", n_heads, "d_model", x.shape[-1])
-    d_k = x.shape[-1] // n_heads
-    return x.view(*x.shape[:-1], n_heads, d_k).transpose(-3, -2)
+    return _split(x, n_heads)
+
+
+def _split(x: Tensor, n_heads: int) -> Tensor:
+    return x.view(*x.shape[:-1], n_heads, -1).transpose(-3, -2)
 
 
 def merge_heads(x: Float[Tensor, "*batch H T D"]) -> Float[Tensor, "*batch T C"]:
@@ -79,17 +82,17 @@ class MultiHeadAttention(nn.Module):
 
         Raises ``ValueError`` for sizes that do not fit.
         """
-        for name, x in (("query", query), ("key", key), ("value", value)):
-            if x is not None:
-                checks.floating(name, x)
-                checks.axes(name, x, "... tokens C")
-                checks.size(name, x, -1, "d_model", self.d_model)
+        checks.vectors("query", query, "... tokens C", "d_model", self.d_model)
+        if key is not None:
+            checks.vectors("key", key, "... tokens C", "d_model", self.d_model)
+        if value is not None:
+            checks.vectors("value", value, "... tokens C", "d_model", self.d_model)
         key = query if key is None else key
         value = key if value is None else value
 
-        q = split_heads(self.q_proj(query), self.n_heads)
-        k = split_heads(self.k_proj(key), self.n_heads)
-        v = split_heads(self.v_proj(value), self.n_heads)
+        q = _split(self.q_proj(query), self.n_heads)
+        k = _split(self.k_proj(key), self.n_heads)
+        v = _split(self.v_proj(value), self.n_heads)
         if rotate is not None:
             q, k = rotate(q), rotate(k)
 
