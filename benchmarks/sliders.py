@@ -20,6 +20,7 @@ Beside it, in the same run, the usual way: `ipywidgets.interact` with a Matplotl
 JupyterLab, from the key that moves the slider until the new picture is in the document.
 """
 
+import itertools
 import json
 import os
 import secrets
@@ -41,6 +42,7 @@ from timing import percentile, site, table
 FRAME = 1000 / 60  # ms
 INTERACT_MOVES = 40
 TRACED = ["toplevel", "devtools.timeline"]
+TRACED_AT_ONCE = 16  # moves: the trace's buffer is finite
 
 # A capturing listener starts the clock, a bubbling one takes the time when all handlers have run.
 # The capturing listener asks for a frame before the explorable does, so it sees the frame begin; a
@@ -157,18 +159,22 @@ def time_control(
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.mouse.down()
     page.wait_for_timeout(100)
-    page.evaluate("moves.length = 0")
-    page.context.browser.start_tracing(page=page, categories=TRACED)
-    for i in range(4 * n_moves):
-        before = page.evaluate("moves.length")
-        if before == n_moves:
-            break
-        move(page, control, i)
-        page.evaluate(SETTLED, before)
-    work = processor_times(page.context.browser.stop_tracing())
+    work, times, tries = [], [], itertools.count()
+    while len(times) < n_moves:
+        some = min(TRACED_AT_ONCE, n_moves - len(times))
+        page.evaluate("moves.length = 0")
+        page.context.browser.start_tracing(page=page, categories=TRACED)
+        for i in itertools.islice(tries, 4 * some):
+            before = page.evaluate("moves.length")
+            if before == some:
+                break
+            move(page, control, i)
+            page.evaluate(SETTLED, before)
+        traced = processor_times(page.context.browser.stop_tracing())
+        timed = page.evaluate("moves")
+        assert timed and abs(len(traced) - len(timed)) <= 1, f"{len(traced)}, {len(timed)} moves"
+        work, times = work + traced, times + timed
     page.mouse.up()
-    times = page.evaluate("moves")
-    assert abs(len(work) - len(times)) <= 1, f"{len(work)} moves traced, {len(times)} timed"
     return work, times
 
 
