@@ -13,7 +13,16 @@ const DIVIDED = "var(--ic-1)";
 const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
 const TOP = 0.36; // of the axis of the norm
 
-const mean = (values) => sum(values) / values.length;
+const mean = (numbers) => sum(numbers) / numbers.length;
+
+/** Of an even count: halfway between the two in the middle. */
+function median(numbers) {
+  const ordered = [...numbers].sort((a, b) => a - b);
+  return (ordered[ordered.length / 2 - 1] + ordered[ordered.length / 2]) / 2;
+}
+
+/** A norm in words of two decimals, of which a tiny one has none. */
+const norm = (value) => (value < 0.005 ? "under 0.01" : fixed(value));
 
 /** The Frobenius norm of diag(w) − w wᵀ. */
 function jacobianNorm(weights) {
@@ -24,7 +33,14 @@ function jacobianNorm(weights) {
   return Math.sqrt(squares);
 }
 
-function summary(scores, d_k) {
+/** The gradient that the scores receive when the weights receive `values`: the Jacobian · values. */
+function gradientNorm(weights, values) {
+  const output = sum(weights.map((weight, i) => weight * values[i]));
+  return Math.hypot(...weights.map((weight, i) => weight * (values[i] - output)));
+}
+
+/** @param values [row][key]: what the weights of each row are multiplied by in its output. */
+function summary(scores, values, d_k) {
   const weights = scores.map((row) => softmax(row));
   const all = scores.flat();
   const middle = mean(all);
@@ -33,6 +49,7 @@ function summary(scores, d_k) {
     spread: Math.sqrt(mean(all.map((score) => (score - middle) ** 2))),
     largest: mean(weights.map((row) => Math.max(...row))),
     jacobian: mean(weights.map(jacobianNorm)),
+    gradient: median(weights.map((row, i) => gradientNorm(row, values[i]))),
   };
 }
 
@@ -42,7 +59,8 @@ export default explorable({
   // Neither curve depends on the controls, so both are computed once.
   prepare(data) {
     const scaled = unpack(data.scores); // [width][row][key], divided by √d_k
-    const at = (factor) => data.widths.map((d_k, i) => summary(scaled[i].map((row) => row.map((score) => score * factor(d_k))), d_k));
+    const values = unpack(data.values); // [row][key]
+    const at = (factor) => data.widths.map((d_k, i) => summary(scaled[i].map((row) => row.map((score) => score * factor(d_k))), values, d_k));
     return { ...data, plain: at(Math.sqrt), divided: at(() => 1) };
   },
 
@@ -59,15 +77,15 @@ export default explorable({
   },
 
   numbers({ now, plain, divided, row, counts, d_k, divide, bin, reach }) {
-    const line = (name) => (at) => [name, at.d_k, at.spread, at.largest, at.jacobian, ""];
+    const line = (name) => (at) => [name, at.d_k, at.spread, at.largest, at.jacobian, at.gradient, ""];
     return {
-      columns: ["", "d_k", "score or spread", "weight, or mean largest", "mean Jacobian norm", "scores in the bin"],
+      columns: ["", "d_k", "score or spread", "weight, or mean largest", "mean Jacobian norm", "median gradient norm", "scores in the bin"],
       rows: [
         line(`now: all rows, ${divide ? "divided" : "as they are"}`)(now),
         ...plain.map(line("all rows, as they are")),
         ...divided.map(line("all rows, divided")),
-        ...row.scores.map((score, i) => [`one row: key ${i + 1}`, d_k, score, row.weights[i], "", ""]),
-        ...counts.map((count, i) => ["histogram", d_k, bin * (i - reach), "", "", count]),
+        ...row.scores.map((score, i) => [`one row: key ${i + 1}`, d_k, score, row.weights[i], "", "", ""]),
+        ...counts.map((count, i) => ["histogram", d_k, bin * (i - reach), "", "", "", count]),
       ],
     };
   },
@@ -76,7 +94,7 @@ export default explorable({
     const how = divide ? `divided by √${d_k}` : "as they are";
     const against = d_k === 1
       ? "With one component the division changes nothing."
-      : `The Jacobian's norm is ${fixed(now.jacobian)}; ${divide ? "without" : "with"} the division it would be ${fixed(other.jacobian)}.`;
+      : `A typical row's scores receive a gradient of norm ${norm(now.gradient)}; ${divide ? "without" : "with"} the division it would be ${norm(other.gradient)}.`;
     return `At d_k\u00a0=\u00a0${d_k}, ${how}, the scores spread by ${fixed(now.spread, now.spread < 10 ? 2 : 1)}, and the favourite of 16 keys takes ${percent(now.largest)} of the weight on average. ${against}`;
   },
 
@@ -87,7 +105,7 @@ export default explorable({
     return [
       h("div", { style: `display:grid;gap:0.9rem ${gap}px;grid-template-columns:${narrow ? "1fr" : "1fr 1fr"}` },
         histogram(view, width), weightBars(view, width)),
-      normCurve(view, api),
+      gradientCurve(view, api),
     ];
   },
 });
@@ -138,40 +156,40 @@ function weightBars({ row }, width) {
   );
 }
 
-/** How much the weights answer to the scores, at every d_k: drag the point. */
-function normCurve(view, { width, set }) {
+/** The gradient that a typical row sends back to its scores, at every d_k: drag the point. */
+function gradientCurve(view, { width, set }) {
   const { plain, divided, now, other, widths, d_k, divide } = view;
   const height = 196;
   const edge = { left: 26, right: width - 12, top: 34, bottom: height - 38 };
   const last = widths.length - 1;
   const at = (i) => edge.left + (i / last) * (edge.right - edge.left);
-  const y = (norm) => edge.bottom - (norm / TOP) * (edge.bottom - edge.top);
+  const y = (gradient) => edge.bottom - (gradient / TOP) * (edge.bottom - edge.top);
   const drag = dragHandlers((share) => {
     const along = clamp((share * width - edge.left) / (edge.right - edge.left), 0, 1);
     set({ d_k: widths[Math.round(along * last)] });
   });
   const px = at(widths.indexOf(d_k));
-  const line = (curve) => curve.map(({ jacobian }, i) => `${at(i).toFixed(1)},${y(jacobian).toFixed(1)}`).join(" ");
+  const line = (curve) => curve.map(({ gradient }, i) => `${at(i).toFixed(1)},${y(gradient).toFixed(1)}`).join(" ");
   const drawn = (curve, colour, active) => h("polyline", { points: line(curve), fill: "none", stroke: colour, "stroke-width": active ? 2.6 : 1.6, "stroke-linejoin": "round" });
   const below = divide ? d_k < 16 : [1, 16, 32].includes(d_k); // the point's number, off both curves
-  return h("svg", { class: "ic-draggable", style: "margin-top:0.9rem", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Norm of the Jacobian against d_k: from ${fixed(plain[0].jacobian)} to ${fixed(plain[last].jacobian)} without the division, to ${fixed(divided[last].jacobian)} with it; ${fixed(now.jacobian)} now`, ...drag },
+  return h("svg", { class: "ic-draggable", style: "margin-top:0.9rem", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Gradient norm of the scores against d_k: from ${norm(plain[0].gradient)} to ${norm(plain[last].gradient)} without the division, to ${norm(divided[last].gradient)} with it; ${norm(now.gradient)} now`, ...drag },
     h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, width < 420 ? "Norm of the Jacobian" : "Norm of the Jacobian: how much the weights answer to the scores"),
-    [0, 0.1, 0.2, 0.3].map((norm) => [
-      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(norm), y2: y(norm) }),
-      h("text", { class: "ic-axis", x: edge.left - 6, y: y(norm), "text-anchor": "end", "dominant-baseline": "central" }, String(norm)),
+    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, width < 420 ? "Gradient norm, typical row" : "Gradient norm: what a typical row sends back to its scores"),
+    [0, 0.1, 0.2, 0.3].map((tick) => [
+      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(tick), y2: y(tick) }),
+      h("text", { class: "ic-axis", x: edge.left - 6, y: y(tick), "text-anchor": "end", "dominant-baseline": "central" }, String(tick)),
     ]),
     widths.map((value, i) => i % 2 === 0 && h("text", { class: "ic-axis", x: at(i), y: edge.bottom + 16, "text-anchor": i === last ? "end" : "middle" }, String(value))),
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "d_k"),
     h("line", { x1: px, x2: px, y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" }),
     drawn(divided, DIVIDED, divide), drawn(plain, PLAIN, !divide),
-    h("text", { class: "ic-axis", x: at(last) - 12, y: y(divided[last].jacobian) + 17, "text-anchor": "end", style: HALO }, "divided by √d_k"),
-    h("text", { class: "ic-axis", x: at(7) - 6, y: y(plain[7].jacobian) + 19, "text-anchor": "end", style: HALO }, "as they are"),
-    h("circle", { cx: px, cy: y(other.jacobian), r: 4.5, fill: "var(--ic-paper)", stroke: divide ? PLAIN : DIVIDED, "stroke-width": 2 }),
-    h("circle", { class: "ic-grip", cx: px, cy: y(now.jacobian), r: 7, style: `fill:${colourOf(view)};stroke:var(--ic-paper)` }),
+    h("text", { class: "ic-axis", x: at(last) - 12, y: y(divided[last].gradient) + 17, "text-anchor": "end", style: HALO }, "divided by √d_k"),
+    h("text", { class: "ic-axis", x: at(7) - 6, y: y(plain[7].gradient) + 19, "text-anchor": "end", style: HALO }, "as they are"),
+    h("circle", { cx: px, cy: y(other.gradient), r: 4.5, fill: "var(--ic-paper)", stroke: divide ? PLAIN : DIVIDED, "stroke-width": 2 }),
+    h("circle", { class: "ic-grip", cx: px, cy: y(now.gradient), r: 7, style: `fill:${colourOf(view)};stroke:var(--ic-paper)` }),
     h("text", {
-      class: "ic-label", x: px + (px > edge.right - 60 ? -12 : 12), y: y(now.jacobian) + (below ? 20 : px > edge.right - 60 ? -14 : -9),
+      class: "ic-label", x: px + (px > edge.right - 60 ? -12 : 12), y: y(now.gradient) + (below ? 20 : px > edge.right - 60 ? -14 : -9),
       "text-anchor": px > edge.right - 60 ? "end" : "start", style: `${HALO};font-weight:600`,
-    }, fixed(now.jacobian)),
+    }, norm(now.gradient)),
   );
 }
