@@ -112,8 +112,8 @@ const SHAPES = [
   "M -6.5 -2 H -2 V -6.5 H 2 V -2 H 6.5 V 2 H 2 V 6.5 H -2 V 2 H -6.5 Z",
 ];
 
-/** The points, with one unit in both directions and at every layer; they glide to their places. */
-function map({ points, senses, cues, chosen, reach, layer }, width, height, pick) {
+/** The points, with one unit in both directions and at every layer; from layer to layer they glide. */
+function map({ word, points, senses, cues, chosen, reach, layer }, width, height, pick) {
   const [top, edge] = [30, 22];
   const unit = Math.min((width / 2 - edge) / reach[0], ((height - top) / 2 - edge) / reach[1]);
   const at = ([x, y]) => ({ x: width / 2 + unit * x, y: top + (height - top) / 2 - unit * y });
@@ -128,7 +128,7 @@ function map({ points, senses, cues, chosen, reach, layer }, width, height, pick
     h("rect", { class: "ic-frame", x: 0.5, y: top - 0.5, width: width - 1, height: height - top - 1, rx: 6 }),
     places.map(({ x, y }, i) => {
       const { dx, dy, anchor, far } = labels[i];
-      return h("g", { class: "ic-moves", style: `transform:translate(${x.toFixed(1)}px,${y.toFixed(1)}px)`, onpointerenter: (event) => event.pointerType === "mouse" && pick(i), onclick: () => pick(i) },
+      return h("g", { class: "ic-moves", key: `${word}-${i}`, style: `transform:translate(${x.toFixed(1)}px,${y.toFixed(1)}px)`, onpointerenter: (event) => event.pointerType === "mouse" && pick(i), onclick: () => pick(i) },
         h("line", { class: "ic-hairline", x2: far ? dx : 0, y2: far ? dy : 0 }),
         h("circle", { r: 11, fill: "transparent", stroke: i === chosen ? "var(--ic-text)" : "none", "stroke-width": 1.8 }),
         h("path", { d: look(senses[i]).shape, fill: look(senses[i]).colour }),

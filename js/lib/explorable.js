@@ -17,7 +17,11 @@ import { control, lengthButtons } from "./controls.js";
 import { h, patch } from "./dom.js";
 import { showNumbers } from "./table.js";
 
+const CHOICES = 24; // how tall each choice of a control gets is found out ahead, if there are no more
+const SPARE = 0.15; // and the space is kept for it, if it takes no larger a part of what is there
+
 let instances = 0;
+const whenIdle = globalThis.requestIdleCallback ?? ((task) => setTimeout(task, 50));
 
 export function explorable(definition) {
   return { definition, render: (context) => mount(definition, context) };
@@ -49,6 +53,7 @@ function mount(definition, { model, el }) {
 
   let frame = 0;
   let tableTimer = 0;
+  let ahead = 0;
   let width = body.clientWidth || 640;
 
   const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
@@ -66,18 +71,22 @@ function mount(definition, { model, el }) {
     letShrink();
   }
 
+  function apiFor(values, prefix) {
+    const limits = definition.limits?.(values, prepared) ?? {};
+    return {
+      id: prefix,
+      width,
+      set,
+      control: (trait, i) => control(byTrait[trait], values[trait], { id: prefix, set, limit: limits[trait], i }),
+      length: (trait) => lengthButtons(byTrait[trait], values[trait], (next) => set({ [trait]: next })),
+    };
+  }
+
   function redraw() {
     frame = 0;
     const values = read();
     const view = definition.compute({ values, data: prepared });
-    const limits = definition.limits?.(values, prepared) ?? {};
-    const api = {
-      id,
-      width,
-      set,
-      control: (trait, i) => control(byTrait[trait], values[trait], { id, set, limit: limits[trait], i }),
-      length: (trait) => lengthButtons(byTrait[trait], values[trait], (next) => set({ [trait]: next })),
-    };
+    const api = apiFor(values, id);
     const outside = traits.filter((trait) => !definition.inPicture?.includes(trait));
     patch(body, [
       h("div", { class: "ic-controls", role: "group", "aria-label": `Controls: ${spec.title}` },
@@ -114,7 +123,7 @@ function mount(definition, { model, el }) {
   });
 
   // Picture and sentence keep the greatest height they had, so that a move does not shift the page,
-  // until Reset or another width.
+  // until Reset or another width. What they will need is measured ahead, in idle moments.
   const grown = new ResizeObserver((entries) => {
     if (frame || body.clientWidth !== width) return; // not yet drawn for this width
     for (const { target, borderBoxSize: [{ blockSize }] } of entries) target.style.minHeight = `${blockSize}px`;
@@ -122,6 +131,42 @@ function mount(definition, { model, el }) {
 
   function letShrink() {
     for (const node of steady) node.style.minHeight = "";
+    lookAhead();
+  }
+
+  function lookAhead() {
+    const choices = ({ options, values }) => options?.map(({ value }) => value) ?? values ?? [];
+    const changes = spec.controls
+      .filter((one) => choices(one).length <= CHOICES)
+      .flatMap((one) => choices(one).map((value) => ({ [one.trait]: value })));
+    const now = ++ahead; // an earlier look is over
+    const next = () => {
+      if (now !== ahead || !body.isConnected || !changes.length) return;
+      tryOut(changes.pop());
+      whenIdle(next);
+    };
+    whenIdle(next);
+  }
+
+  function tryOut(change) {
+    const before = read();
+    const values = { ...before, ...consequences(definition, before, change, prepared) };
+    const view = definition.compute({ values, data: prepared });
+    const trial = document.createElement("div");
+    trial.className = "ic-trial";
+    trial.inert = true;
+    body.append(trial);
+    patch(trial, [
+      h("div", { class: "ic-picture" }, definition.draw(view, apiFor(values, `${id}-trial`))),
+      h("div", { class: "ic-sentence" }, definition.sentence(view)),
+    ]);
+    const heights = [...trial.children].map((node) => Math.ceil(node.getBoundingClientRect().height));
+    trial.remove();
+    steady.forEach((node, i) => {
+      const present = node.offsetHeight;
+      const spare = i === 0 ? SPARE * present : Infinity; // a line of text is always worth it
+      if (heights[i] >= present && heights[i] <= present + spare) node.style.minHeight = `${heights[i]}px`;
+    });
   }
 
   for (const trait of traits) model.on(`change:${trait}`, schedule);
@@ -129,9 +174,11 @@ function mount(definition, { model, el }) {
   const steady = body.querySelectorAll(".ic-picture, .ic-sentence");
   resized.observe(body);
   for (const node of steady) grown.observe(node);
+  lookAhead();
   figure.dataset.ready = "";
 
   return () => {
+    ahead += 1;
     for (const trait of traits) model.off(`change:${trait}`, schedule);
     resized.disconnect();
     grown.disconnect();
