@@ -24,11 +24,7 @@ def split_heads(x: Float[Tensor, "*batch T C"], n_heads: int) -> Float[Tensor, "
     """Give each head its own slice of every vector: head h gets columns h·D to (h + 1)·D."""
     checks.axes("x", x, "... T C")
     checks.divides("n_heads", n_heads, "d_model", x.shape[-1])
-    return _split(x, n_heads)
-
-
-def _split(x: Tensor, n_heads: int) -> Tensor:
-    return x.view(*x.shape[:-1], n_heads, -1).transpose(-3, -2)
+    return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)
 
 
 def merge_heads(x: Float[Tensor, "*batch H T D"]) -> Float[Tensor, "*batch T C"]:
@@ -90,9 +86,9 @@ class MultiHeadAttention(nn.Module):
         key = query if key is None else key
         value = key if value is None else value
 
-        q = _split(self.q_proj(query), self.n_heads)
-        k = _split(self.k_proj(key), self.n_heads)
-        v = _split(self.v_proj(value), self.n_heads)
+        q = self._project(self.q_proj, query)
+        k = self._project(self.k_proj, key)
+        v = self._project(self.v_proj, value)
         if rotate is not None:
             q, k = rotate(q), rotate(k)
 
@@ -104,6 +100,11 @@ class MultiHeadAttention(nn.Module):
             checks.size("head_mask", head_mask, 0, "n_heads", self.n_heads)
             mixed = mixed * head_mask[:, None, None]
         return self.out_proj(merge_heads(mixed)), weights
+
+    def _project(self, linear: nn.Linear, x: Tensor) -> Tensor:
+        """``[..., H, T, D]``. With all tokens in one matrix there is less to undo backward."""
+        rows = linear(x.flatten(0, -2))
+        return rows.view(*x.shape[:-1], self.n_heads, -1).transpose(-3, -2)
 
     def extra_repr(self) -> str:
         return f"d_model={self.d_model}, n_heads={self.n_heads}"
