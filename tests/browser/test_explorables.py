@@ -178,6 +178,37 @@ def test_nothing_overflows(visit, chapter, width):
         assert wide <= 1, figure.get_attribute("data-explorable")
 
 
+IDLE = """figure => new Promise(done => {
+  let last = performance.now();
+  new ResizeObserver(() => { last = performance.now(); }).observe(figure);
+  const look = () => (performance.now() - last > 700 ? done() : setTimeout(look, 50));
+  look();
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("chapter", PAGES)
+def test_a_choice_does_not_move_the_page_below(visit, chapter, width):
+    """Unless the picture grows by a good part of its height, as with five more scores."""
+    one = visit(width=width)
+    one.open(chapter)
+    for figure, spec in zip(one.mount_all(), site.specs(chapter), strict=True):
+        figure.scroll_into_view_if_needed()
+        figure.evaluate(IDLE)
+        for control in spec["controls"]:
+            if control["kind"] != "select" or len(control["options"]) > 24:
+                continue
+            height = figure.bounding_box()["height"]
+            picture = figure.locator(".ic-picture").bounding_box()["height"]
+            for option in control["options"]:
+                put(figure, control, option["value"])
+                grown = figure.bounding_box()["height"] - height
+                assert grown == pytest.approx(0, abs=0.5) or grown > 0.14 * picture, spec["name"]
+                height += grown
+            figure.get_by_role("button", name="Reset").click()
+            figure.evaluate(IDLE)
+
+
 @pytest.mark.parametrize("chapter", PAGES[:1])
 def test_removed_figure_leaves_nothing_behind(visit, chapter):
     one = visit()
