@@ -7,7 +7,8 @@ import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { range, softmax } from "../lib/math.js";
 
-const LOWEST = -16; // of the penalty axis: the steepest slope of eight heads reaches it
+/** The end of the penalty axis: what the steepest slope comes to. */
+const lowestOf = (slopes, n_keys) => (Math.max(...slopes) * (n_keys - 1) > 16 ? -28 : -16);
 const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
 
 /** For a power of two 2^(−8/n), 2^(−16/n), …; otherwise every second slope of twice as many more. */
@@ -53,8 +54,8 @@ export default explorable({
 });
 
 function frame({ n_keys }, width, api, title, label, low, high, ticks, inside) {
-  const height = 238;
-  const edge = { left: 44, right: width - 10, top: 38, bottom: height - 38 };
+  const height = 246;
+  const edge = { left: 44, right: width - 10, top: 46, bottom: height - 38 };
   const step = (edge.right - edge.left) / (n_keys - 0.5);
   const x = (d) => edge.left + (d + 0.25) * step;
   const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);
@@ -74,22 +75,23 @@ function frame({ n_keys }, width, api, title, label, low, high, ticks, inside) {
 
 function lines(view, width, api) {
   const { slopes, slope, head, distance, penalties, n_keys } = view;
+  const lowest = lowestOf(slopes, n_keys);
   const draw = ({ x, y, edge }) => {
     const line = (m) => {
-      const end = Math.min(n_keys - 1, LOWEST / -m);
+      const end = Math.min(n_keys - 1, lowest / -m);
       return `M${x(0).toFixed(1)} ${y(0).toFixed(1)}L${x(end).toFixed(1)} ${y(-m * end).toFixed(1)}`;
     };
-    const at = clamp(penalties[distance], LOWEST, 0);
+    const at = clamp(penalties[distance], lowest, 0);
     const rightwards = x(distance) < width - 90;
     return [
       h("path", { d: slopes.map(line).join(""), stroke: "var(--ic-muted)", "stroke-opacity": 0.55, "stroke-width": 1, fill: "none" }),
       h("line", { x1: x(distance), x2: x(distance), y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-dasharray": "2 3" }),
       h("path", { d: line(slope), stroke: "var(--ic-ink)", "stroke-width": 2.6, fill: "none" }),
       h("circle", { class: "ic-grip", cx: x(distance), cy: y(at), r: 7, style: "fill:var(--ic-2);stroke:var(--ic-paper)" }),
-      h("text", { class: "ic-label", x: x(distance) + (rightwards ? 11 : -11), y: y(at) - 9, "text-anchor": rightwards ? "start" : "end", style: `${HALO};font-weight:600` }, fixed(penalties[distance])),
+      h("text", { class: "ic-label", x: x(distance) + (rightwards ? 11 : -11), y: y(at) + (rightwards || at < 0.8 * lowest ? -9 : 21), "text-anchor": rightwards ? "start" : "end", style: `${HALO};font-weight:600` }, fixed(penalties[distance])),
     ];
   };
-  return frame(view, width, api, `Added to the score: head ${head} of ${slopes.length}`, `Penalty by distance in ${slopes.length} heads; head ${head} adds ${fixed(penalties[distance])} at distance ${distance}`, LOWEST, 0, [0, -4, -8, -12, -16], draw);
+  return frame(view, width, api, `Added to the score: head ${head} of ${slopes.length}`, `Penalty by distance in ${slopes.length} heads; head ${head} adds ${fixed(penalties[distance])} at distance ${distance}`, lowest, 0, [0, 1, 2, 3, 4].map((i) => (i * lowest) / 4), draw);
 }
 
 function bars(view, width, api) {
@@ -100,7 +102,7 @@ function bars(view, width, api) {
     return [
       h("path", { d: weights.map(column).join(""), stroke: "var(--ic-ink)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
       h("path", { d: column(Math.max(weights[distance], 0.008 * high), distance), stroke: "var(--ic-2)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
-      h("text", { class: "ic-label", x: Math.min(x(distance) - step / 2, edge.right - 38), y: y(weights[x(distance) > edge.right - 38 ? weights.length - 6 : distance]) - 7, style: `${HALO};font-weight:600` }, fixed(weights[distance], 3)),
+      h("text", { class: "ic-label", x: Math.min(x(distance) - 0.2 * step, edge.right - 38), y: y(weights[x(distance) > edge.right - 38 ? weights.length - 6 : distance]) - 7, style: `${HALO};font-weight:600` }, fixed(weights[distance], 3)),
     ];
   };
   return frame(view, width, api, `Weight in head ${head}, equal scores`, `Weights of head ${head} by distance, ${fixed(weights[distance], 3)} at distance ${distance}`, 0, high, [0, high / 2, high], draw);

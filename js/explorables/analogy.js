@@ -76,7 +76,7 @@ export default explorable({
     const left = wide ? Math.floor(0.44 * api.width) : api.width;
     const sign = (text) => h("span", { style: "align-self:end;line-height:32px;font-size:1.1rem", "aria-hidden": "true" }, text);
     return [
-      h("div", { style: `display:grid;grid-template-columns:1fr auto 1fr auto 1fr;gap:${wide ? 12 : 5}px;max-width:34rem;margin-bottom:1rem` },
+      h("div", { style: `display:grid;grid-template-columns:1fr auto 1fr auto 1fr;gap:${wide ? 12 : 5}px;max-width:34rem;margin-bottom:1rem;padding:0 1px` },
         api.control("a"), sign("−"), api.control("b"), sign("+"), api.control("c")),
       h("div", { style: `display:grid;grid-template-columns:${wide ? `${left}px 1fr` : "1fr"};gap:${wide ? 16 : 12}px` },
         h("div", {}, h("div", { class: "ic-head" }, "cosine with a − b + c (1: same direction)"), bars(view, left)),
@@ -177,7 +177,7 @@ function scene({ a, b, c, answer, scene: points }, width) {
     label("a", a, -9, -8, "end"), label("b", b, 0, 18, "middle"), label("c", c, 0, 18, "middle"),
     label("corner", "a − b + c", 12, 0, "start"),
     label("answer", offPlane ? answer.word : "", 0, -15, "middle", { class: "ic-label ic-chosen-text" }),
-    length("b", "a", Math.hypot(...points.a), "var(--ic-1)"),
+    a !== b && length("b", "a", Math.hypot(...points.a), "var(--ic-1)"),
     length("corner", "answer", answer.distance, "var(--ic-2)"),
   );
 }

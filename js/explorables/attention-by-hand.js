@@ -4,7 +4,7 @@
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
-import { signedFill, weightFill } from "../lib/heatmap.js";
+import { signedFill, textOn, weightFill } from "../lib/heatmap.js";
 import { argmax, dot, matmul, range, softmax } from "../lib/math.js";
 
 const MATRICES = ["query", "key", "value"];
@@ -71,7 +71,7 @@ export default explorable({
         h("div", { class: "ic-head", style: "white-space:nowrap" }, h("strong", {}, title), ` ${formula}`),
         grid({ matrix, rows: tokens, columns, width, fill, digits, chosen: view.chosen, pick, label: `${title}, ${formula}` }));
     const dims = ["1", "2", "3"];
-    const hot = temperature === 1 ? "softmax" : `at T = ${number(temperature)}`;
+    const hot = temperature === 1 ? "softmax" : `T = ${number(temperature)}`;
     const [fine, masked, mix] = width < 165 ? [2, narrow ? "masked" : "÷ √3, mask", "w · V"] : [3, "÷ √3, masked", "weights · V"];
     const inputs = h("div", { class: "ic-steps", key: "inputs", style: `grid-template-columns:repeat(${narrow ? 1 : 3},1fr)` },
       MATRICES.map((name) => api.control(name)));
@@ -111,7 +111,7 @@ function signed(matrix) {
 function short(value, digits) {
   if (value === MASKED) return "−∞";
   const size = Math.abs(value);
-  return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : digits === 3 && value < 0 ? 2 : digits);
+  return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : value < 0 ? Math.min(digits, 2) : digits);
 }
 
 function grid({ matrix, rows, columns, width, fill, digits, chosen, pick, label }) {
@@ -137,9 +137,8 @@ function grid({ matrix, rows, columns, width, fill, digits, chosen, pick, label 
       class: "ic-cell", "data-row": i, x: left + j * size, y: top + i * tall, width: size - 2, height: tall - 2, rx: 3, ...fill(value),
     }))),
     matrix.map((row, i) => row.map((value, j) => {
-      const onInk = value !== MASKED && fill(value)["fill-opacity"] > 0.55;
       return h("text", {
-        class: onInk ? "ic-cell-text ic-on-ink" : "ic-cell-text", "data-row": i,
+        class: `ic-cell-text ${textOn(fill(value))}`, "data-row": i,
         x: middle(j) - 1, y: top + (i + 0.5) * tall - 1, "text-anchor": "middle", "dominant-baseline": "central",
       }, short(value, digits));
     })),

@@ -74,7 +74,8 @@ function wholeStrip({ n, one, other }, width) {
   const x = one * width;
   const slice = other * width;
   const parts = slice >= 3 ? Array.from({ length: n - 2 }, (_, i) => x + (i + 1) * slice) : [];
-  const label = `${n === 2 ? "the other" : `each of the other ${n - 1}`}: ${small(other)}`;
+  const others = width < 380 ? "each other" : `each of the other ${n - 1}`;
+  const label = `${n === 2 ? "the other" : others}: ${small(other)}`;
   return h("svg", { width, height: 60, viewBox: `0 0 ${width} 60`, role: "img", "aria-label": `The one key has ${small(one)} of the weight, ${label}` },
     h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, `one key: ${small(one)}`),
     h("text", { class: "ic-label", x: width, y: 14, "text-anchor": "end" }, label),
@@ -123,7 +124,7 @@ function marginPanel(view, api, width) {
 function panel({ view, api, width, y, ticks, title, lines, now, level, label }) {
   const { curve, length, longest } = view;
   const height = 216;
-  const edge = { left: 26, right: width - 12, top: 34, bottom: height - 38 };
+  const edge = { left: 32, right: width - 12, top: 34, bottom: height - 38 };
   const last = Math.log2(curve.at(-1).n);
   const x = (n) => edge.left + ((Math.log2(n) - 1) / (last - 1)) * (edge.right - edge.left);
   const at = (value) => y(value, edge);
@@ -146,20 +147,20 @@ function panel({ view, api, width, y, ticks, title, lines, now, level, label }) 
     h("rect", { x: edge.left, y: edge.top, width: x(enough) - edge.left, height: edge.bottom - edge.top, fill: "var(--ic-accent)", "fill-opacity": 0.09 }),
     ticks.map((value) => [
       h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: at(value), y2: at(value) }),
-      h("text", { class: "ic-axis", x: edge.left - 6, y: at(value), "text-anchor": "end", "dominant-baseline": "central" }, String(value)),
+      h("text", { class: "ic-axis", x: edge.left - 11, y: at(value), "text-anchor": "end", "dominant-baseline": "central" }, String(value)),
     ]),
     [2, 16, 128, 1024].map((n) => h("text", { class: "ic-axis", x: x(n), y: edge.bottom + 16, "text-anchor": "middle" }, String(n))),
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Sequence length n"),
     h("line", { x1: px, x2: px, y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" }),
     lines.map(({ key, colour, thin, name }) => [
       h("polyline", { points: curve.map((point) => `${x(point.n).toFixed(1)},${at(point[key]).toFixed(1)}`).join(" "), fill: "none", stroke: colour, "stroke-width": thin ? 1.2 : 2.4, "stroke-linejoin": "round" }),
-      name && h("text", { class: "ic-axis", x: x(16) + 2, y: at(1 / 16) - 5, style: HALO }, name),
+      name && h("text", { class: "ic-axis", x: x(4) + 8, y: at(1 / 4) - 4, style: HALO }, name),
     ]),
     h("line", { x1: edge.left, x2: edge.right, y1: at(level.value), y2: at(level.value), stroke: level.colour, "stroke-width": 1.4, "stroke-dasharray": "6 4" }),
     h("text", { class: "ic-label", x: atLeft ? edge.left + 5 : edge.right - 14, y: at(level.value) + (under ? 17 : -7), "text-anchor": atLeft ? "start" : "end", style: HALO }, level.text),
-    h("circle", { class: "ic-grip", cx: edge.right, cy: at(level.value), r: 6, style: "cursor:ns-resize;touch-action:none", ...dragLevel(edge, level.drag) }),
     h("circle", { cx: px, cy: py, r: 7, fill: now.colour, stroke: "var(--ic-paper)", "stroke-width": 2 }),
     h("text", { class: "ic-label", x: px + (leftwards ? -11 : 11), y: py < edge.top + 8 ? py + 20 : py - 10, "text-anchor": leftwards ? "end" : "start", style: `${HALO};font-weight:600` }, now.text),
+    h("circle", { class: "ic-grip", cx: edge.right, cy: at(level.value), r: 6, style: "cursor:ns-resize;touch-action:none", ...dragLevel(edge, level.drag) }),
   );
 }
 

@@ -31,7 +31,7 @@ export default explorable({
   sentence({ tokens, row, position, layer, head, temperature }) {
     const order = row.map((_, i) => i).sort((a, b) => row[b] - row[a]);
     const name = (i) => `“${tokens[i]}”${tokens.indexOf(tokens[i]) === tokens.lastIndexOf(tokens[i]) ? "" : ` (position ${i + 1})`}`;
-    return `In layer ${layer}, head ${head}, at T = ${number(temperature)}, ${name(position - 1)} looks most at ${name(order[0])} with ${percent(row[order[0]])} of its weight, then at ${name(order[1])} with ${percent(row[order[1]])}.`;
+    return `In layer ${layer}, head ${head}, at T = ${number(temperature)}, ${name(position - 1)} looks ${row[order[0]] > 1 - 1e-6 ? `only at ${name(order[0])}.` : `most at ${name(order[0])} with ${percent(row[order[0]])} of its weight, then at ${name(order[1])} with ${percent(row[order[1]])}.`}`;
   },
 
   draw({ tokens, weights, row, position, layer, head }, api) {
@@ -40,7 +40,7 @@ export default explorable({
       chips({ tokens, weights: row, chosen: position - 1, onPick: pick, label: "Tokens: choose whose attention is shown" }),
       arcs({ tokens, from: position - 1, weights: row, width: api.width, onPick: pick, label: `Arcs from “${tokens[position - 1]}”; the widest goes to “${tokens[argmax(row)]}”` }),
       heatmap({
-        matrix: weights, rows: tokens, columns: tokens, width: api.width, maxCell: 30, chosen: { row: position - 1 }, onPick: pick,
+        matrix: weights, rows: tokens, columns: tokens, width: api.width, maxCell: Math.max(30, Math.min(44, 480 / tokens.length)), chosen: { row: position - 1 }, onPick: pick,
         label: `Weights of layer ${layer}, head ${head}: a row for each query, a column for each key`,
       }),
     ];

@@ -60,7 +60,7 @@ export default explorable({
     return h("div", { style: `display:grid;${columns}gap:12px 24px;align-items:start` },
       slices(view, left),
       h("div", { class: "ic-label" },
-        h("div", {}, `d_k = ${view.d_model} / ${view.heads} = ${view.d_k}; head ${view.head} has ${view.d_k === 1 ? `dimension ${view.last}` : `dimensions ${view.first} to ${view.last}`}`),
+        h("div", {}, `d_k = ${view.d_model} / ${view.heads} = ${view.d_k}; head ${view.head}: ${view.d_k === 1 ? `dimension ${view.last}` : `dimensions ${view.first}–${view.last}`}`),
         h("div", {}, `4 · ${view.d_model}² + 4 · ${view.d_model} = ${view.n_parameters} parameters`)),
       grid(view, left, api),
       h("div", {},
@@ -92,7 +92,7 @@ function grid({ heads, head, tokens, weights }, width, api) {
   const columns = range(heads + 1).find((n) => heads % n === 0 && n * n >= heads);
   const rows = heads / columns;
   const [gap, title] = [8, 17];
-  const side = Math.min((width - gap * (columns - 1) - 2) / columns, 230);
+  const side = Math.min((width - gap * (columns - 1) - 2) / columns, api.width < 600 ? 130 : 230);
   const cell = side / tokens.length;
   const at = (i) => ({ x: 1 + (i % columns) * (side + gap), y: 1 + Math.floor(i / columns) * (side + title + gap) });
   const height = rows * (side + title + gap);

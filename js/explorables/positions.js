@@ -109,11 +109,12 @@ function fingerprint({ row, position, d_model }, width) {
 
 function products({ products: values, position, d_model, n_positions }, width, api) {
   const height = 190;
-  const edge = { left: 30, right: width - 8, top: 30, bottom: height - 38 };
-  const lowest = Math.min(0, ...values) < -0.02 * d_model ? -0.5 : 0;
+  const edge = { left: 36, right: width - 8, top: 30, bottom: height - 38 };
+  const least = Math.min(0, ...values) / (d_model / 2);
+  const lowest = least < -0.5 ? -1 : least < -0.04 ? -0.5 : 0;
   const x = (p) => edge.left + (p / (n_positions - 1)) * (edge.right - edge.left);
   const y = (value) => edge.bottom - ((value / (d_model / 2) - lowest) / (1 - lowest)) * (edge.bottom - edge.top);
-  const ticks = lowest ? [-0.5, 0, 0.5, 1] : [0, 0.5, 1];
+  const ticks = [-1, -0.5, 0, 0.5, 1].filter((tick) => tick >= lowest);
   return h("svg", {
     class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": `Dot product of row ${position} with each row: ${d_model / 2} with itself, lower with all others`,
@@ -123,7 +124,7 @@ function products({ products: values, position, d_model, n_positions }, width, a
     h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, `Dot product of row ${position} with each row`),
     ticks.map((part) => [
       h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y((part * d_model) / 2), y2: y((part * d_model) / 2) }),
-      h("text", { class: "ic-axis", x: edge.left - 5, y: y((part * d_model) / 2), "text-anchor": "end", "dominant-baseline": "central" }, number((part * d_model) / 2)),
+      h("text", { class: "ic-axis", x: edge.left - 10, y: y((part * d_model) / 2), "text-anchor": "end", "dominant-baseline": "central" }, number((part * d_model) / 2)),
     ]),
     [0, 16, 32, 48, n_positions - 1].map((p) => h("text", { class: "ic-axis", x: x(p), y: edge.bottom + 16, "text-anchor": "middle" }, String(p))),
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Other position"),

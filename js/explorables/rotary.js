@@ -39,7 +39,7 @@ export default explorable({
       columns: ["", "query x", "query y", "key x", "key y", "offset · ω (radians)", "product"],
       rows: [
         ...parts.map((part, i) => [`pair ${i + 1}`, ...turnedQuery[i], ...turnedKey[i], offset * speeds[i], part]),
-        ["chosen pair", ...blank, pair, parts[pair - 1]],
+        [`chosen: pair ${pair}`, ...blank, offset * speeds[pair - 1], parts[pair - 1]],
         ["score", ...blank, "", score],
         ["norm of the query", ...blank, "", queryNorm],
         ["norm of the key", ...blank, "", keyNorm],
@@ -50,7 +50,7 @@ export default explorable({
 
   sentence({ position, offset, pair, speeds, parts, score }) {
     const degrees = (offset * speeds[pair - 1] * 180) / Math.PI;
-    return `Key at ${position}, query at ${position + offset}: offset ${offset}. In pair ${pair} that turns the query ${number(degrees)}° further than the key, and the pair gives ${fixed(parts[pair - 1])} of the score ${fixed(score)}. Move both together, and the score stays.`;
+    return `Key at ${position}, query at ${position + offset}: offset ${offset}. In pair ${pair} that turns the query ${degrees >= 100 ? Math.round(degrees) : number(degrees)}° further than the key, and the pair gives ${fixed(parts[pair - 1])} of the score ${fixed(score)}. Move both together, and the score stays.`;
   },
 
   draw(view, api) {
@@ -165,7 +165,7 @@ function contributions({ parts, pair, score }, width) {
 
 function curve({ scores, offset, longest }, width, api) {
   const height = 158;
-  const edge = { left: 24, right: width - 10, top: 26, bottom: height - 36 };
+  const edge = { left: 30, right: width - 10, top: 26, bottom: height - 36 };
   const [low, high] = [-1.5, 2.8];
   const x = (k) => edge.left + (k / longest) * (edge.right - edge.left);
   const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);

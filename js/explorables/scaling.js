@@ -156,6 +156,15 @@ function weightBars({ row }, width) {
   );
 }
 
+/** Where the point's number stands off both curves: they part at d_k = 8, and one falls from there. */
+function off(x, y, i, divide, edge) {
+  if (x > edge.right - 60) return { x: Math.min(x + 6, edge.right), y: y - 14, "text-anchor": "end" };
+  if (divide) return { x, y: i < 3 ? y + 24 : y - 14, "text-anchor": i ? "middle" : "start" };
+  if (i < 3) return { x, y: y - 14, "text-anchor": i ? "middle" : "start" };
+  if (i < 7) return { x: x - 10, y: y + 19, "text-anchor": "end" };
+  return { x: x + 4, y: y - 18, "text-anchor": "start" };
+}
+
 /** The gradient that a typical row sends back to its scores, at every d_k: drag the point. */
 function gradientCurve(view, { width, set }) {
   const { plain, divided, now, other, widths, d_k, divide } = view;
@@ -171,7 +180,7 @@ function gradientCurve(view, { width, set }) {
   const px = at(widths.indexOf(d_k));
   const line = (curve) => curve.map(({ gradient }, i) => `${at(i).toFixed(1)},${y(gradient).toFixed(1)}`).join(" ");
   const drawn = (curve, colour, active) => h("polyline", { points: line(curve), fill: "none", stroke: colour, "stroke-width": active ? 2.6 : 1.6, "stroke-linejoin": "round" });
-  const below = divide ? d_k < 16 : [1, 16, 32].includes(d_k); // the point's number, off both curves
+  const number = off(px, y(now.gradient), widths.indexOf(d_k), divide, edge);
   return h("svg", { class: "ic-draggable", style: "margin-top:0.9rem", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Gradient norm of the scores against d_k: from ${norm(plain[0].gradient)} to ${norm(plain[last].gradient)} without the division, to ${norm(divided[last].gradient)} with it; ${norm(now.gradient)} now`, ...drag },
     h("rect", { width, height, fill: "transparent" }),
     h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, width < 420 ? "Gradient norm, typical row" : "Gradient norm: what a typical row sends back to its scores"),
@@ -183,13 +192,12 @@ function gradientCurve(view, { width, set }) {
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "d_k"),
     h("line", { x1: px, x2: px, y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" }),
     drawn(divided, DIVIDED, divide), drawn(plain, PLAIN, !divide),
-    h("text", { class: "ic-axis", x: at(last) - 12, y: y(divided[last].gradient) + 17, "text-anchor": "end", style: HALO }, "divided by √d_k"),
-    h("text", { class: "ic-axis", x: at(7) - 6, y: y(plain[7].gradient) + 19, "text-anchor": "end", style: HALO }, "as they are"),
+    h("text", { class: "ic-axis", x: at(last) - 12, y: y(Math.min(...divided.slice(6).map(({ gradient }) => gradient))) + 17, "text-anchor": "end", style: HALO }, "divided by √d_k"),
+    h("text", { class: "ic-axis", x: at(5) + 14, y: y(plain[5].gradient) - 4, style: HALO }, "as they are"),
     h("circle", { cx: px, cy: y(other.gradient), r: 4.5, fill: "var(--ic-paper)", stroke: divide ? PLAIN : DIVIDED, "stroke-width": 2 }),
     h("circle", { class: "ic-grip", cx: px, cy: y(now.gradient), r: 7, style: `fill:${colourOf(view)};stroke:var(--ic-paper)` }),
     h("text", {
-      class: "ic-label", x: px + (px > edge.right - 60 ? -12 : 12), y: y(now.gradient) + (below ? 20 : px > edge.right - 60 ? -14 : -9),
-      "text-anchor": px > edge.right - 60 ? "end" : "start", style: `${HALO};font-weight:600`,
-    }, norm(now.gradient)),
+      class: "ic-label", ...number, style: `${HALO};font-weight:600`,
+    }, norm(now.gradient).replace("under ", "<")),
   );
 }

@@ -124,17 +124,18 @@ function entropyCurve({ curve, temperature, spread, uniform, scores }, { width, 
     set({ temperature: clamp(Number((coldest * (hottest / coldest) ** along).toPrecision(2)), coldest, hottest) });
   });
   const [px, py] = [x(temperature), y(spread)];
-  const leftwards = px > 110;
   const below = py < edge.top + 14;
+  const leftwards = below ? px > edge.right - 110 : px > 110; // a rising curve is below the point at the left
   const lowAtRight = curve[Math.round(0.75 * (curve.length - 1))].spread < 0.35 * uniform;
   const zeroLeft = lowAtRight && px > edge.left + 210; // the text keeps off the curve and the point
+  const zeroFits = zeroLeft || !lowAtRight;
   return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Entropy against temperature: ${fixed(spread)} nats at T = ${number(temperature)}, between 0 and ${fixed(uniform)}`, ...drag },
     h("rect", { width, height, fill: "transparent" }),
     h("text", { class: "ic-axis", x: 0, y: 13 }, "Entropy (nats)"),
     h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.top, y2: edge.top }),
     h("text", { class: "ic-axis", x: edge.left, y: edge.top - 6 }, `ln ${scores.length} = ${fixed(uniform)}: an even split`),
     h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.bottom, y2: edge.bottom }),
-    h("text", { class: "ic-axis", x: zeroLeft ? edge.left : edge.right, y: edge.bottom - 6, "text-anchor": zeroLeft ? "start" : "end" }, "0: one key takes all"),
+    zeroFits && h("text", { class: "ic-axis", x: zeroLeft ? edge.left : edge.right, y: edge.bottom - 6, "text-anchor": zeroLeft ? "start" : "end" }, "0: one key takes all"),
     h("polyline", { points: curve.map((point) => `${x(point.T).toFixed(1)},${y(point.spread).toFixed(1)}`).join(" "), fill: "none", stroke: "var(--ic-ink)", "stroke-width": 2.2, "stroke-linejoin": "round" }),
     [0.05, 0.2, 1, 5, 20].map((T) => h("text", { class: "ic-axis", x: x(T), y: edge.bottom + 16, "text-anchor": T === coldest ? "start" : T === hottest ? "end" : "middle" }, String(T))),
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Temperature T"),

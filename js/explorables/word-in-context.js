@@ -119,7 +119,7 @@ function map({ word, points, senses, cues, chosen, reach, layer }, width, height
   const at = ([x, y]) => ({ x: width / 2 + unit * x, y: top + (height - top) / 2 - unit * y });
   const look = looks(senses);
   const places = points.map(at);
-  const labels = place(places, cues, { left: 3, right: width - 3, top: top + 8, bottom: height - 8 });
+  const labels = place(places, cues, chosen, { left: 3, right: width - 3, top: top + 8, bottom: height - 8 });
   const names = [...new Set(senses)];
   const legend = names.map((_, i) => 9 + sum(names.slice(0, i).map((before) => 34 + 7.4 * before.length)));
   return h("svg", { class: "ic-scatter", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Map of the vectors after layer ${layer}` },
@@ -129,7 +129,7 @@ function map({ word, points, senses, cues, chosen, reach, layer }, width, height
     places.map(({ x, y }, i) => {
       const { dx, dy, anchor, far } = labels[i];
       return h("g", { class: "ic-moves", key: `${word}-${i}`, style: `transform:translate(${x.toFixed(1)}px,${y.toFixed(1)}px)`, onpointerenter: (event) => event.pointerType === "mouse" && pick(i), onclick: () => pick(i) },
-        h("line", { class: "ic-hairline", x2: far ? dx : 0, y2: far ? dy : 0 }),
+        h("line", { stroke: "var(--ic-muted)", "stroke-opacity": 0.7, x2: far ? dx : 0, y2: far ? dy : 0 }),
         h("circle", { r: 11, fill: "transparent", stroke: i === chosen ? "var(--ic-text)" : "none", "stroke-width": 1.8 }),
         h("path", { d: look(senses[i]).shape, fill: look(senses[i]).colour }),
         h("text", { class: i === chosen ? "ic-label ic-chosen-text" : "ic-label", "dominant-baseline": "central", "text-anchor": anchor, x: dx, y: dy }, cues[i]));
@@ -137,12 +137,16 @@ function map({ word, points, senses, cues, chosen, reach, layer }, width, height
   );
 }
 
-/** Where each label goes, from its point: the first free place, near ones first. */
-function place(points, texts, box) {
+/** Where each label goes, from its point: the chosen one's first, each to the best free place. */
+function place(points, texts, chosen, box) {
   const taken = points.map(({ x, y }) => ({ left: x - 8, right: x + 8, top: y - 8, bottom: y + 8 }));
   const covered = (one) => sum(taken.map((other) => Math.max(0, Math.min(one.right, other.right) - Math.max(one.left, other.left))
     * Math.max(0, Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top))));
-  return points.map(({ x, y }, i) => {
+  const nearest = (to) => Math.min(...points.map(({ x, y }) => Math.hypot(x - to.x, y - to.y)));
+  const order = [chosen, ...range(points.length).filter((i) => i !== chosen)];
+  const labels = [];
+  for (const i of order) {
+    const { x, y } = points[i];
     const wide = 7.6 * texts[i].length;
     let best;
     for (const dy of [0, 15, -15, 30, -30, 45, -45, 60, -60, 75, -75]) {
@@ -151,13 +155,15 @@ function place(points, texts, box) {
         const left = side > 0 ? x + dx : x + dx - wide;
         const one = { left, right: left + wide, top: y + dy - 7, bottom: y + dy + 7 };
         const outside = Math.max(0, box.left - one.left) + Math.max(0, one.right - box.right) + Math.max(0, box.top - one.top) + Math.max(0, one.bottom - box.bottom);
-        const cost = covered(one) + 40 * outside + Math.abs(dy) / 2;
+        const astray = Math.hypot(dx, dy) > nearest({ x: x + dx, y: y + dy }) + 1; // nearer to another point
+        const cost = covered(one) + 40 * outside + Math.abs(dy) / 2 + (astray ? 60 : 0);
         if (!best || cost < best.cost) best = { cost, one, dx, dy, anchor: side > 0 ? "start" : "end", far: Math.abs(dy) > 15 };
       }
     }
     taken.push(best.one);
-    return best;
-  });
+    labels[i] = best;
+  }
+  return labels;
 }
 
 function sentenceButton({ parts, sense }, i, { senses, cues, cosines, chosen }, pick) {

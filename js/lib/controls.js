@@ -77,9 +77,11 @@ function optionsOf(spec) {
 
 function rangeInput({ id, spec, value, min, max, step, position, pick }) {
   const text = shown(spec, value);
+  const ends = [spec.minimum ?? spec.values[0], spec.maximum ?? spec.values.at(-1)];
+  const widest = Math.max(...ends.map((end) => shown(spec, end).length)); // no control moves while one is turned
   return h("div", { class: "ic-control", key: spec.trait },
     h("label", { for: id }, spec.label),
-    h("span", { class: "ic-value", "aria-hidden": "true" }, text),
+    h("span", { class: "ic-value", style: `min-width:${(0.54 * widest).toFixed(1)}em`, "aria-hidden": "true" }, text),
     h("input", {
       id, type: "range", min, max, step, value: position, "data-trait": spec.trait, "aria-valuetext": text,
       oninput: (event) => pick(Number(event.target.value)),

@@ -135,7 +135,7 @@ function mount(definition, { model, el }) {
   }
 
   function lookAhead() {
-    const choices = ({ options, values }) => options?.map(({ value }) => value) ?? values ?? [];
+    const choices = ({ kind, options, values }) => options?.map(({ value }) => value) ?? values ?? (kind === "toggle" ? [true, false] : []);
     const changes = spec.controls
       .filter((one) => choices(one).length <= CHOICES)
       .flatMap((one) => choices(one).map((value) => ({ [one.trait]: value })));

@@ -1,12 +1,12 @@
 // Numbers as a reader sees them.
 
-/** `digits` significant digits, no exponent between 0.001 and 99999, a real minus sign. */
+/** `digits` significant digits, no exponent between 0.001 and 999999, a real minus sign. */
 export function number(value, digits = 3) {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : value < 0 ? "−∞" : "undefined";
   const size = Math.abs(value);
   let text;
   if (value === 0) text = "0";
-  else if (size < 1e-3 || size >= 1e5) text = value.toExponential(digits - 1);
+  else if (size < 1e-3 || size >= 1e6) text = value.toExponential(digits - 1);
   else text = Number(value.toPrecision(digits)).toString();
   return text.replace(/-/g, "−");
 }

@@ -14,6 +14,15 @@ export const signedFill = (value, limit) => ({
   "fill-opacity": Math.min(Math.abs(value) / limit, 1),
 });
 
+// From which opacity on a dark text reads better in the dark theme, and a light one in the light.
+const TURNS = { "var(--ic-ink)": [0.51, 0.65], "var(--ic-positive)": [0.62, 0.88], "var(--ic-negative)": [0.6, 2] };
+
+/** The class of a text on a cell that is filled like this: the better contrast in either theme. */
+export function textOn({ fill, "fill-opacity": opacity }) {
+  const [dark, light] = TURNS[fill] ?? [2, 2];
+  return opacity > light ? "ic-on-ink" : opacity > dark ? "ic-on-middle" : "";
+}
+
 /** matrix [rows][columns] as an SVG with labels on both sides.
  *  rows, columns: label texts. width: of the whole drawing in px. fill(value, i, j): see above.
  *  values: print the numbers in the cells where they fit. chosen: { row, column } gets an outline.
@@ -24,6 +33,7 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
   const right = 0.62 * top; // slanted labels reach past the last column
   const size = Math.max(Math.min((width - left - right) / columns.length, maxCell), 6);
   const tick = `${Math.min(Math.max(0.85 * size, 8.5), 13).toFixed(1)}px`;
+  const slant = size < 18 ? -65 : -45; // where columns are narrow, names stand up
   const total = { width: left + right + size * columns.length, height: top + size * rows.length + 2 };
   const at = (i, j) => ({ x: left + j * size, y: top + i * size });
   const pick = (event) => {
@@ -36,7 +46,7 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
     role: "img", "aria-label": label, onclick: onPick && pick,
   },
     columns.map((text, j) => h("text", {
-      class: "ic-tick", style: `font-size:${tick}`, transform: `translate(${left + (j + 0.5) * size} ${top - 6}) rotate(-45)`,
+      class: "ic-tick", style: `font-size:${tick}`, transform: `translate(${left + (j + 0.5) * size} ${top - 6}) rotate(${slant})`,
     }, text)),
     rows.map((text, i) => h("text", {
       class: chosen?.row === i ? "ic-tick ic-chosen-text" : "ic-tick", style: `font-size:${tick}`, x: left - 7, y: top + (i + 0.5) * size,
@@ -45,7 +55,7 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
     cells(matrix, fill, size, at),
     values && size >= 30 && matrix.map((line, i) => line.map((value, j) => h("text", {
       x: at(i, j).x + (size - 1) / 2, y: at(i, j).y + (size - 1) / 2, "text-anchor": "middle", "dominant-baseline": "central",
-      class: Number(fill(value, i, j)["fill-opacity"]) > 0.55 ? "ic-cell-text ic-on-ink" : "ic-cell-text",
+      class: `ic-cell-text ${textOn(fill(value, i, j))}`,
     }, fixed(value, decimals)))),
     chosen?.row !== undefined && h("rect", {
       class: "ic-chosen", ...at(chosen.row, chosen.column ?? 0), rx: 3,

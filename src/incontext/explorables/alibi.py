@@ -60,7 +60,9 @@ class Alibi(Explorable):
             color, width = (plots.CATEGORIES[0], 2.4) if chosen else ("#AEB7C0", 1)
             left.plot(line.tolist(), color=color, lw=width, zorder=3 if chosen else 1)
         left.plot(self.distance, bias[self.head - 1, self.distance], "o", color=plots.INK)
-        left.set(ylim=(-17, 0.5), xlabel="Distance", title=f"Added to the score, H = {self.heads}")
+        lowest = -28 if bias.min() < -16 else -16
+        title = f"Added to the score, H = {self.heads}"
+        left.set(ylim=(1.06 * lowest, 0.5), xlabel="Distance", title=title)
         weights = softmax(bias[self.head - 1])
         colors = [plots.CATEGORIES[0]] * N_KEYS
         colors[self.distance] = plots.CATEGORIES[1]

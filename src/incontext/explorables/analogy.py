@@ -50,10 +50,10 @@ class Analogy(Explorable):
     title = "Sums with words"
     provenance = "learned"
     caption = (
-        f"Left: of {len(WORDS)} words, those whose vectors make the smallest angle with a − b + c; "
-        "hollow bars are the three words of the sum, left out. Right: the step from b to a, made "
-        "again from c, ends at a − b + c, the fourth corner of a parallelogram; the answer stands "
-        "off its plane. Five points of a space with 384 dimensions, true to scale, seen at a "
+        f"Bars: of {len(WORDS)} words, those whose vectors make the smallest angle with a − b + c; "
+        "the words of the sum are blue, or hollow where left out. Parallelogram: the step from b "
+        "to a, made again from c, ends at a − b + c, the fourth corner; the answer stands off the "
+        "plane. Five points of a space with 384 dimensions, true to scale, seen at a "
         "slant. Learned weights: all-MiniLM-L6-v2, its table of token vectors."
     )
 

@@ -30,9 +30,9 @@ class AttentionDilution(Explorable):
     title = "Attention dilution"
     provenance = "exact"
     caption = (
-        "One key leads all others, which have equal scores, by a margin m. Left: its weight among "
-        "n keys. Right: the margin it needs for a weight of p. Pale: the lengths at which m is "
-        "enough. Drag the points and the dashed lines, or use the sliders. "
+        "One key leads all others, which have equal scores, by a margin m. First chart: its weight "
+        "among n keys. Second: the margin it needs for a weight of p. Pale: the lengths at which "
+        "m is enough. Drag the points and the dashed lines, or use the sliders. "
         "Exact: computed from the formula as you move."
     )
 

@@ -57,7 +57,7 @@ class Rotary(Explorable):
             part = (query[two] @ key[two]).item()
             rows.append([f"pair {i + 1}", *query[two].tolist(), *key[two].tolist(), angle, part])
         rows += [
-            ["chosen pair", *blank, self.pair, rows[self.pair - 1][-1]],
+            [f"chosen: pair {self.pair}", *blank, *rows[self.pair - 1][-2:]],
             ["score", *blank, "", (query @ key).item()],
             ["norm of the query", *blank, "", query.norm().item()],
             ["norm of the key", *blank, "", key.norm().item()],

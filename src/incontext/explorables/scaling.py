@@ -151,6 +151,7 @@ class Scaling(Explorable):
             f"A histogram, bars and two curves at d_k = {self.d_k}, scores {how}. The scores have "
             f"a standard deviation of {now['spread']:.2f}. The largest of the {KEYS} weights of "
             f"one row is {largest:.2f}, {now['largest']:.2f} on average. Against d_k, the gradient "
-            f"norm of the scores in a typical row goes from {norms[0][0]:.2f} to {norms[0][-1]:.2g} without the division and from "
-            f"{norms[1][0]:.2f} to {norms[1][-1]:.2f} with it."
+            f"norm of the scores in a typical row goes from {norms[0][0]:.2f} to "
+            f"{norms[0][-1]:.2g} without the division and from {norms[1][0]:.2f} to "
+            f"{norms[1][-1]:.2f} with it."
         )

@@ -13,11 +13,11 @@ from .controls import number_list, select, slider
 EXAMPLES = {
     "worked": ("The worked example: 2, 4, 1", [2.0, 4.0, 1.0]),
     "shifted": ("100 more: 102, 104, 101", [102.0, 104.0, 101.0]),
-    "fifty": ("Scores near 50: 50, 52, 48", [50.0, 52.0, 48.0]),
-    "five-hundred": ("Scores near 500: 500, 520, 480", [500.0, 520.0, 480.0]),
+    "fifty": ("Near 50: 50, 52, 48", [50.0, 52.0, 48.0]),
+    "five-hundred": ("Near 500: 500, 520, 480", [500.0, 520.0, 480.0]),
     "sentence": ("“love” of “I love AI”", [0.57, 1.21, 1.19]),
     "close": ("Nearly equal: 1, 1.2, 0.9, 1.1", [1.0, 1.2, 0.9, 1.1]),
-    "eight": ("One relevant key among eight", [3.0, 0.0, 0.5, 0.0, -0.5, 0.0, 0.5, 0.0]),
+    "eight": ("One relevant among eight", [3.0, 0.0, 0.5, 0.0, -0.5, 0.0, 0.5, 0.0]),
 }
 LOW, HIGH, STEPS = 0.05, 20.0, 40
 TEMPERATURES = [LOW * (HIGH / LOW) ** (step / STEPS) for step in range(STEPS)] + [HIGH]

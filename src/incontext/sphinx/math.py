@@ -18,6 +18,7 @@ from .math_font import write_stylesheet
 logger = logging.getLogger(__name__)
 
 STYLESHEET = "math.css"
+MARKS = re.compile(r"[)\].,;:?!’”…]+")
 
 
 def formula(node: nodes.Element) -> str:
@@ -62,6 +63,19 @@ def check_formulas(app: Sphinx, doctree: nodes.document) -> None:
     _characters(app.env)[app.env.docname] = characters
 
 
+def keep_marks(app: Sphinx, doctree: nodes.document) -> None:
+    """A mark after a formula stays on its line; browsers break there, as between two words."""
+    for node in list(doctree.findall(nodes.math)):
+        at = node.parent.index(node)
+        after = node.parent[at + 1] if at + 1 < len(node.parent) else None
+        marks = isinstance(after, nodes.Text) and MARKS.match(after)
+        if not marks:
+            continue
+        together = nodes.inline("", "", classes=["math-and-mark"])
+        node.parent[at : at + 2] = [together, nodes.Text(after[marks.end() :])]
+        together += [node, nodes.Text(marks[0])]
+
+
 def _characters_in(mathml: str) -> set[str]:
     return set(html.unescape(re.sub(r"<[^>]*>", "", mathml)))
 
@@ -95,6 +109,7 @@ def add_stylesheet(app: Sphinx, pagename: str, *_) -> None:
 def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("incontext_mathml", (visit_inline, None), (visit_block, None))
     app.connect("doctree-read", check_formulas)
+    app.connect("doctree-read", keep_marks)
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
     app.connect("env-updated", make_stylesheet)
