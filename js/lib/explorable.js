@@ -7,6 +7,7 @@
 //   numbers(view) -> { columns, rows }      pure: every number drawn
 //   sentence(view) -> string                pure: what is seen now, in plain words
 //   draw(view, api) -> vnodes               api: { width, id, set(patch), control(trait, i), length(trait) }
+//                                           pure: it is also called ahead, to know how tall a choice gets
 //   prepare?(data) -> data                  once, before the rest: unpack what travelled packed
 //   limits?(values, data) -> { trait: maximum }         maxima that depend on other controls
 //   react?(trait, values, data) -> patch                what else changes when a control changes

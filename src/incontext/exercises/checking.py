@@ -29,7 +29,7 @@ class Verdict:
         return self.passed
 
     def __repr__(self) -> str:
-        return textwrap.fill(f"{self.mark} {self.message}", 88, subsequent_indent="  ")
+        return textwrap.fill(f"{self.mark} {self.message}", 76, subsequent_indent="  ")
 
 
 @dataclass(frozen=True)
