@@ -15,17 +15,19 @@ def side_by_side(
     theirs: Callable,
     seconds: float = 2.0,
     clock: Callable[[], float] = time.perf_counter,
+    least: int = 10,
 ) -> tuple[float, float, float]:
     """Median milliseconds of each and the median of their ratios, round by round.
 
     Both run in every round, first the one and then the other first, for about `seconds` in all,
-    so what else the machine does falls on both alike. A turn is some 10 ms of calls.
+    so what else the machine does falls on both alike; `least` rounds, however long they take. A
+    turn is some 10 ms of calls.
     """
     candidates = [ours, theirs]
-    calls = [max(1, round(10 / milliseconds(run, 5, time.perf_counter))) for run in candidates]
+    calls = [max(1, round(10 / milliseconds(run, 2, time.perf_counter))) for run in candidates]
     rounds = []
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(rounds) < 10:
+    while time.perf_counter() < end or len(rounds) < least:
         order = (0, 1) if len(rounds) % 2 else (1, 0)
         taken = [0.0, 0.0]
         for i in order:

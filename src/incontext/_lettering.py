@@ -33,20 +33,27 @@ def luminance(color) -> float:
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
+def contrast(one, other) -> float:
+    """The ratio of two colours' luminances as WCAG defines it, from 1 to 21."""
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def most_readable(background, colors: Sequence):
+    """The first colour with a contrast of 4.5 or more on the background, or else the best one."""
+    enough = (color for color in colors if contrast(color, background) >= 4.5)
+    return next(enough, max(colors, key=lambda color: contrast(color, background)))
+
+
 def readable(background) -> str:
-    """The colour in which text on this background has a contrast of 4.5 or more."""
-    light = luminance(background)
-    for color in (mpl.rcParams["text.color"], "white", "black"):
-        low, high = sorted([light, luminance(color)])
-        if (high + 0.05) / (low + 0.05) >= 4.5:
-            return color
-    return "black"
+    """The colour of the book's figures in which text on this background can be read."""
+    return most_readable(background, (mpl.rcParams["text.color"], "white", "black"))
 
 
 def on_paper(color) -> tuple[float, float, float]:
     """The colour, darkened as far as words in it need to be readable on white paper."""
     rgb = np.array(to_rgb(color))
-    shade = next(s for s in np.linspace(1, 0, 41) if 1.05 / (luminance(rgb * s) + 0.05) >= 4.5)
+    shade = next(s for s in np.linspace(1, 0, 41) if contrast(rgb * s, "white") >= 4.5)
     return tuple(map(float, rgb * shade))
 
 

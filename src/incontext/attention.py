@@ -60,16 +60,18 @@ def scaled_dot_product_attention(
         checks.broadcasts("bias", bias.shape, scores_shape, "... T S")
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1])
-    checks.finite("scale", scale)
+    else:
+        checks.finite("scale", scale)
 
     if not need_weights:
         return _fused(query, key, value, mask, bias, temperature, scale, scores_shape), None
 
-    scores = torch.matmul(query * scale, key.mT)  # [..., T, S]
-    if mask is not None or bias is not None:
-        scores += _offset(mask, bias, query.dtype)
+    batch = scores_shape[:-2]
+    queries, keys, values = (_stack(x, batch) for x in (query, key, value))
+    scores = _scores(queries, keys, mask, bias, scale, scores_shape)
     weights = softmax(scores, temperature)
-    return torch.matmul(weights, value), weights
+    output = torch.bmm(_stack(weights, batch), values)
+    return output.view(*scores_shape[:-1], value.shape[-1]), weights
 
 
 def causal_mask(
@@ -90,11 +92,45 @@ def causal_mask(
     return everywhere.tril(n_keys - n_queries)
 
 
+def _scores(
+    queries: Tensor,
+    keys: Tensor,
+    mask: Tensor | None,
+    bias: Tensor | None,
+    scale: float,
+    shape: tuple[int, ...],
+) -> Tensor:
+    """query · keyᵀ · scale + bias, and −∞ where the mask is False, ``[..., T, S]``: ``shape``.
+
+    queries, keys: as ``_stack`` returns them.
+    """
+    if mask is None and bias is None:
+        nothing = queries.new_empty(1)
+        return torch.baddbmm(nothing, queries, keys.mT, beta=0, alpha=scale).view(shape)
+    offset = _offset(mask, bias, queries.dtype)
+    if offset.ndim > 2:
+        offset = _stack(offset, shape[:-2])
+    return torch.baddbmm(offset, queries, keys.mT, alpha=scale).view(shape)
+
+
+def _stack(x: Tensor, batch: tuple[int, ...]) -> Tensor:
+    """``[*batch, m, n]`` as one stack of matrices, ``[N, m, n]``, which is what bmm multiplies.
+
+    (``torch.matmul`` does so too, in more steps, and at a few tokens steps are what costs.)
+    """
+    if x.shape[:-2] != batch or not batch:
+        x = x.expand(1, *batch, -1, -1)
+    return x.flatten(0, -3)
+
+
 def _offset(mask: Tensor | None, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
     """What is added to the scores: the bias, and −∞ where the mask is False."""
     if mask is None:
         return bias.to(dtype)
-    return torch.where(mask, 0.0 if bias is None else bias, -torch.inf).to(dtype)
+    if bias is None:
+        offset = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+        return offset.masked_fill_(~mask, -torch.inf)
+    return torch.where(mask, bias, -torch.inf).to(dtype)
 
 
 def _fused(

@@ -86,9 +86,10 @@ class MultiHeadAttention(nn.Module):
         key = query if key is None else key
         value = key if value is None else value
 
-        q = self._project(self.q_proj, query)
-        k = self._project(self.k_proj, key)
-        v = self._project(self.v_proj, value)
+        rows = query.flatten(0, -2)  # all tokens in one matrix, once where there is one input
+        q = self._project(self.q_proj, rows, query)
+        k = self._project(self.k_proj, rows if key is query else key.flatten(0, -2), key)
+        v = self._project(self.v_proj, rows if value is query else value.flatten(0, -2), value)
         if rotate is not None:
             q, k = rotate(q), rotate(k)
 
@@ -101,10 +102,9 @@ class MultiHeadAttention(nn.Module):
             mixed = mixed * head_mask[:, None, None]
         return self.out_proj(merge_heads(mixed)), weights
 
-    def _project(self, linear: nn.Linear, x: Tensor) -> Tensor:
-        """``[..., H, T, D]``. With all tokens in one matrix there is less to undo backward."""
-        rows = linear(x.flatten(0, -2))
-        return rows.view(*x.shape[:-1], self.n_heads, -1).transpose(-3, -2)
+    def _project(self, linear: nn.Linear, rows: Tensor, x: Tensor) -> Tensor:
+        """``[..., H, T, D]``, from the tokens of x ``[..., T, C]`` as rows of one matrix."""
+        return linear(rows).view(*x.shape[:-1], self.n_heads, -1).transpose(-3, -2)
 
     def extra_repr(self) -> str:
         return f"d_model={self.d_model}, n_heads={self.n_heads}"

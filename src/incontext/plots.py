@@ -19,7 +19,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 from numpy.typing import ArrayLike
@@ -594,7 +594,12 @@ def _chip(ax: Axes, x: Number, y: Number, token: str, fill, edge: str = HAIRLINE
         )
     )  # fmt: skip
     ax.text(x, y, token, size=_TEXT_SIZE, color=readable(fill),
-            ha="center", va="center_baseline", zorder=3)  # fmt: skip
+            ha="center", va="center_baseline", zorder=3, gid=_on(ax, fill))  # fmt: skip
+
+
+def _on(ax: Axes, fill) -> str:
+    """The name, in an SVG, of a text on this colour: the dark theme's figures read it there."""
+    return f"on-{to_hex(fill)[1:]}-{ax.figure.axes.index(ax)}-{len(ax.texts)}"
 
 
 def _fills(values: np.ndarray, cmap: str, limits: Limits) -> list:
@@ -659,7 +664,7 @@ def _map(
         ):
             text = number(values[row, column], digits)
             ax.text(column, row, text, size=8.5, color=readable(fill),
-                    ha="center", va="center_baseline")  # fmt: skip
+                    ha="center", va="center_baseline", gid=_on(ax, fill))  # fmt: skip
     else:
         bar = ax.figure.colorbar(image, ax=ax, aspect=24, shrink=0.7, pad=0.03, label=label)
         bar.outline.set_visible(False)

@@ -13,6 +13,8 @@ section 2.
 Axes: ``n`` the scores that share one whole.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -45,7 +47,7 @@ def softmax(
         scores = (below_peak / temperature).masked_fill(excluded, -torch.inf)
 
     weights = torch.softmax(scores, dim)  # subtracts the largest score itself
-    if weights.select(dim, 0).isnan().any():
+    if math.isnan(weights.detach().select(dim, 0).sum()):  # then some row is NaN from end to end
         empty = (scores == -torch.inf).all(dim, keepdim=True)
         weights = torch.softmax(scores.masked_fill(empty, 0.0), dim).masked_fill(empty, 0.0)
     return weights
