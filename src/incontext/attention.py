@@ -14,6 +14,7 @@ these (``B`` batch, ``H`` heads) are carried along.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from incontext import checks
-from incontext.softmax import softmax
+from incontext.softmax import softmax_of_fitting
 
 
 def scaled_dot_product_attention(
@@ -67,11 +68,11 @@ def scaled_dot_product_attention(
         return _fused(query, key, value, mask, bias, temperature, scale, scores_shape), None
 
     batch = scores_shape[:-2]
-    queries, keys, values = (_stack(x, batch) for x in (query, key, value))
-    scores = _scores(queries, keys, mask, bias, scale, scores_shape)
-    weights = softmax(scores, temperature)
-    output = torch.bmm(_stack(weights, batch), values)
-    return output.view(*scores_shape[:-1], value.shape[-1]), weights
+    values = _stack(value, batch)
+    scores = _scores(_stack(query, batch), _stack(key, batch), mask, bias, scale, batch)
+    may_exclude = mask is not None or bias is not None
+    weights = softmax_of_fitting(scores, temperature, -1, may_exclude)
+    return _unstack(torch.bmm(_stack(weights, batch), values), batch), weights
 
 
 def causal_mask(
@@ -98,29 +99,36 @@ def _scores(
     mask: Tensor | None,
     bias: Tensor | None,
     scale: float,
-    shape: tuple[int, ...],
+    batch: Sequence[int],
 ) -> Tensor:
-    """query · keyᵀ · scale + bias, and −∞ where the mask is False, ``[..., T, S]``: ``shape``.
+    """query · keyᵀ · scale + bias, and −∞ where the mask is False, ``[*batch, T, S]``.
 
-    queries, keys: as ``_stack`` returns them.
+    queries, keys: stacked, ``[N, T, D]`` and ``[N, S, D]``.
     """
     if mask is None and bias is None:
         nothing = queries.new_empty(1)
-        return torch.baddbmm(nothing, queries, keys.mT, beta=0, alpha=scale).view(shape)
+        return _unstack(torch.baddbmm(nothing, queries, keys.mT, beta=0, alpha=scale), batch)
     offset = _offset(mask, bias, queries.dtype)
     if offset.ndim > 2:
-        offset = _stack(offset, shape[:-2])
-    return torch.baddbmm(offset, queries, keys.mT, alpha=scale).view(shape)
+        offset = _stack(offset, batch)
+    return _unstack(torch.baddbmm(offset, queries, keys.mT, alpha=scale), batch)
 
 
-def _stack(x: Tensor, batch: tuple[int, ...]) -> Tensor:
+def _stack(x: Tensor, batch: Sequence[int]) -> Tensor:
     """``[*batch, m, n]`` as one stack of matrices, ``[N, m, n]``, which is what bmm multiplies.
 
     (``torch.matmul`` does so too, in more steps, and at a few tokens steps are what costs.)
     """
-    if x.shape[:-2] != batch or not batch:
-        x = x.expand(1, *batch, -1, -1)
-    return x.flatten(0, -3)
+    if x.shape[:-2] != batch:
+        x = x.expand(*batch, *x.shape[-2:])
+    if len(batch) == 1:
+        return x
+    return x.flatten(0, -3) if batch else x.unsqueeze(0)
+
+
+def _unstack(x: Tensor, batch: Sequence[int]) -> Tensor:
+    """The inverse: ``[N, m, n]`` as ``[*batch, m, n]``."""
+    return x if len(batch) == 1 else x.view(*batch, *x.shape[1:])
 
 
 def _offset(mask: Tensor | None, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -128,8 +136,8 @@ def _offset(mask: Tensor | None, bias: Tensor | None, dtype: torch.dtype) -> Ten
     if mask is None:
         return bias.to(dtype)
     if bias is None:
-        offset = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
-        return offset.masked_fill_(~mask, -torch.inf)
+        excluded = torch.full(mask.shape, -torch.inf, dtype=dtype, device=mask.device)
+        return excluded.masked_fill_(mask, 0.0)
     return torch.where(mask, bias, -torch.inf).to(dtype)
 
 
@@ -156,21 +164,26 @@ def _fused(
 
 def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:
     """The shape of the scores, ``[..., T, S]``."""
+    tensors = (query, key, value)
+    if all(isinstance(x, Tensor) and x.ndim > 1 and x.is_floating_point() for x in tensors):
+        (*batch, n_queries, d_k), (*others, n_keys, key_width), (*more, n_values, _) = (
+            x.shape for x in tensors
+        )
+        if batch == others == more and d_k == key_width and n_keys == n_values:
+            return (*batch, n_queries, n_keys)
+
     checks.floating("query", query)
     checks.axes("query", query, "... T D")
     checks.vectors("key", key, "... S D", "d_k", query.shape[-1])
     checks.floating("value", value)
     checks.axes("value", value, "... S V")
     checks.size("value", value, -2, "n_keys", key.shape[-2])
-    *batch, n_queries, _ = query.shape
-    *others, n_keys, _ = key.shape
-    if not batch == others == list(value.shape[:-2]):
-        shapes = [tuple(tensor.shape[:-2]) for tensor in (query, key, value)]
-        try:
-            batch = torch.broadcast_shapes(*shapes)
-        except RuntimeError:
-            raise ValueError(
-                "query, key and value must agree in the axes before the last two, "
-                f"got {shapes[0]}, {shapes[1]} and {shapes[2]}"
-            ) from None
-    return (*batch, n_queries, n_keys)
+    shapes = [tuple(x.shape[:-2]) for x in tensors]
+    try:
+        batch = torch.broadcast_shapes(*shapes)
+    except RuntimeError:
+        raise ValueError(
+            "query, key and value must agree in the axes before the last two, "
+            f"got {shapes[0]}, {shapes[1]} and {shapes[2]}"
+        ) from None
+    return (*batch, query.shape[-2], key.shape[-2])

@@ -37,6 +37,16 @@ def softmax(
     """
     checks.floating("scores", scores)
     checks.axes("scores", scores, "... n")
+    return softmax_of_fitting(scores, temperature, dim)
+
+
+def softmax_of_fitting(
+    scores: Tensor, temperature: float | int | Tensor, dim: int, may_exclude: bool = True
+) -> Tensor:
+    """``softmax`` for a caller that has made the scores itself: only the temperature is checked.
+
+    may_exclude: False where no score can be −∞; then nobody needs to look for rows of them.
+    """
     _check_temperature(temperature, scores, dim)
     if not scores.numel():
         return torch.softmax(scores, dim)
@@ -47,7 +57,7 @@ def softmax(
         scores = (below_peak / temperature).masked_fill(excluded, -torch.inf)
 
     weights = torch.softmax(scores, dim)  # subtracts the largest score itself
-    if math.isnan(weights.detach().select(dim, 0).sum()):  # then some row is NaN from end to end
+    if may_exclude and math.isnan(weights.detach().select(dim, 0).sum()):  # some row is all NaN
         empty = (scores == -torch.inf).all(dim, keepdim=True)
         weights = torch.softmax(scores.masked_fill(empty, 0.0), dim).masked_fill(empty, 0.0)
     return weights
