@@ -51,6 +51,15 @@ def test_pictures_are_there_and_have_words(chapter):
             assert (site.page(chapter).parent / unquote(source.split("?")[0])).exists(), source
 
 
+def test_every_drawn_figure_has_a_dark_twin():
+    for chapter in CHAPTERS:
+        pictures = site.soup(chapter).select("article .cell_output img:not(.explorable-fallback)")
+        for light, dark in zip(pictures[::2], pictures[1::2], strict=True):
+            assert (light["class"], dark["class"]) == (["figure-light"], ["figure-dark"])
+            assert dark["src"] == light["src"].replace(".svg", "-dark.svg")
+            assert dark["alt"] == light["alt"]
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_one_heading_of_the_first_level(chapter):
     assert len(site.soup(chapter).select("h1")) == 1

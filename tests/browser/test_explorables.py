@@ -152,6 +152,29 @@ def test_print_shows_the_picture(visit, chapter):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_shows_its_own_figures_and_paper_the_light_ones(visit, scheme):
+    one = visit(color_scheme=scheme)
+    one.open("chapters/scaling")
+    shown = {t: one.page.locator(f"img.figure-{t}").all() for t in ("light", "dark")}
+    assert len(shown["light"]) == len(shown["dark"]) > 0
+    for theme, images in shown.items():
+        assert all(image.is_visible() == (theme == scheme) for image in images)
+    for image in shown[scheme]:
+        box = image.bounding_box()
+        image.scroll_into_view_if_needed()
+        one.page.wait_for_function(
+            "image => image.complete && image.naturalWidth", arg=image.element_handle()
+        )
+        after = image.bounding_box()
+        assert (after["width"], after["height"]) == pytest.approx(
+            (box["width"], box["height"]), abs=1
+        )
+    one.page.emulate_media(media="print")
+    for theme, images in shown.items():
+        assert all(image.is_visible() == (theme == "light") for image in images)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("chapter", site.chapters())
 def test_axe_finds_nothing(visit, chapter, scheme):
     one = visit(color_scheme=scheme)
