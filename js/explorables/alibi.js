@@ -41,8 +41,8 @@ export default explorable({
 
   sentence({ head, slope, distance, penalties, weights, n_keys }) {
     const times = Math.exp(-penalties[distance]);
-    const compared = distance === 0 ? "This is the query's own place, and it pays nothing" : `That is ${number(times)} times less than the query's own place`;
-    return `Head ${head} takes ${number(slope)} off the score for each position (1/${number(1 / slope)}). At distance ${distance} that is ${number(slope * distance)}: of ${n_keys} keys that fit equally well, this one gets ${percent(weights[distance])} of the weight. ${compared}.`;
+    const compared = distance === 0 ? "This is the query's own place, and it pays nothing" : `That is ${times < 1e6 ? number(times) : `${Math.round(times / 1e6)} million`} times less than the query's own place`;
+    return `Head ${head} takes ${number(slope)} off the score for each position (1/${number(1 / slope)}). At distance ${distance} that makes ${number(slope * distance)}. Of ${n_keys} keys that fit equally well, this one gets ${percent(weights[distance])} of the weight. ${compared}.`;
   },
 
   draw(view, api) {

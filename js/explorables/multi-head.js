@@ -47,8 +47,8 @@ export default explorable({
     const query = argmax(peaks);
     const key = argmax(weights[head - 1][query]);
     const split = heads === 1
-      ? `One head sees all ${d_model} dimensions.`
-      : `Each of ${heads} heads sees ${d_k} of the ${d_model} dimensions${d_k === 1 ? ", so in each all queries rank the keys in one order or its reverse" : ""}.`;
+      ? `One head compares all ${d_model} dimensions of q and k.`
+      : `Each of ${heads} heads compares ${d_k} of the ${d_model} dimensions of q and k.`;
     return `${split} In head ${head} at T = ${number(temperature)} the sharpest look is from “${tokens[query]}” to “${tokens[key]}”: ${percent(peaks[query])}. The layer has ${n_parameters} parameters, whatever H is.`;
   },
 

@@ -50,7 +50,7 @@ export default explorable({
 
   sentence({ position, offset, pair, speeds, parts, score }) {
     const degrees = (offset * speeds[pair - 1] * 180) / Math.PI;
-    return `Key at ${position}, query at ${position + offset}: offset ${offset}. In pair ${pair} that turns the query ${degrees >= 100 ? Math.round(degrees) : number(degrees)}° further than the key, and the pair gives ${fixed(parts[pair - 1])} of the score ${fixed(score)}. Move both together, and the score stays.`;
+    return `Key at ${position}, query at ${position + offset}: offset ${offset}. In pair ${pair} that turns the query ${degrees >= 100 ? Math.round(degrees) : number(degrees)}° further than the key, and the pair adds ${fixed(parts[pair - 1])} to the score, which is ${fixed(score)} in all.`;
   },
 
   draw(view, api) {

@@ -81,8 +81,8 @@ export default explorable({
     return {
       columns: ["", "d_k", "score or spread", "weight, or mean largest", "mean Jacobian norm", "median gradient norm", "scores in the bin"],
       rows: [
-        line(`now: all rows, ${divide ? "divided" : "as they are"}`)(now),
-        ...plain.map(line("all rows, as they are")),
+        line(`now: all rows, ${divide ? "divided" : "undivided"}`)(now),
+        ...plain.map(line("all rows, undivided")),
         ...divided.map(line("all rows, divided")),
         ...row.scores.map((score, i) => [`one row: key ${i + 1}`, d_k, score, row.weights[i], "", "", ""]),
         ...counts.map((count, i) => ["histogram", d_k, bin * (i - reach), "", "", "", count]),
@@ -91,7 +91,7 @@ export default explorable({
   },
 
   sentence({ now, other, d_k, divide }) {
-    const how = divide ? `divided by √${d_k}` : "as they are";
+    const how = divide ? `divided by √${d_k}` : "undivided";
     const against = d_k === 1
       ? "With one component the division changes nothing."
       : `A typical row's scores receive a gradient of norm ${norm(now.gradient)}; ${divide ? "without" : "with"} the division it would be ${norm(other.gradient)}.`;
@@ -193,7 +193,7 @@ function gradientCurve(view, { width, set }) {
     h("line", { x1: px, x2: px, y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" }),
     drawn(divided, DIVIDED, divide), drawn(plain, PLAIN, !divide),
     h("text", { class: "ic-axis", x: at(last) - 12, y: y(Math.min(...divided.slice(6).map(({ gradient }) => gradient))) + 17, "text-anchor": "end", style: HALO }, "divided by √d_k"),
-    h("text", { class: "ic-axis", x: at(5) + 14, y: y(plain[5].gradient) - 4, style: HALO }, "as they are"),
+    h("text", { class: "ic-axis", x: at(5) + 14, y: y(plain[5].gradient) - 4, style: HALO }, "undivided"),
     h("circle", { cx: px, cy: y(other.gradient), r: 4.5, fill: "var(--ic-paper)", stroke: divide ? PLAIN : DIVIDED, "stroke-width": 2 }),
     h("circle", { class: "ic-grip", cx: px, cy: y(now.gradient), r: 7, style: `fill:${colourOf(view)};stroke:var(--ic-paper)` }),
     h("text", {

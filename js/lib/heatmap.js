@@ -29,11 +29,12 @@ export function textOn({ fill, "fill-opacity": opacity }) {
  *  onPick(i, j): a cell was clicked or pointed at. label: for assistive technology. */
 export function heatmap({ matrix, rows, columns, width, fill = weightFill, values = false, chosen, onPick, label, maxCell = 44, decimals = 2 }) {
   const left = 10 + 8.2 * Math.min(Math.max(...rows.map((text) => text.length)), 14);
-  const top = 14 + 5.4 * Math.min(Math.max(...columns.map((text) => text.length)), 14);
-  const right = 0.62 * top; // slanted labels reach past the last column
+  const reach = 5.4 * Math.min(Math.max(...columns.map((text) => text.length)), 14); // at 45°
+  const right = 0.62 * (14 + reach); // slanted labels reach past the last column
   const size = Math.max(Math.min((width - left - right) / columns.length, maxCell), 6);
   const tick = `${Math.min(Math.max(0.85 * size, 8.5), 13).toFixed(1)}px`;
   const slant = size < 18 ? -65 : -45; // where columns are narrow, names stand up
+  const top = 14 + (size < 18 ? 1.28 : 1) * reach; // sin 65° / sin 45°
   const total = { width: left + right + size * columns.length, height: top + size * rows.length + 2 };
   const at = (i, j) => ({ x: left + j * size, y: top + i * size });
   const pick = (event) => {

@@ -13,9 +13,11 @@ from matplotlib.textpath import TextPath
 
 
 def number(value: int | float, digits: int) -> str:
-    """A number as the book prints it: a true minus, and a bare 0 only where it is exact."""
+    """A number as the book prints it: a true minus, a bare 0 only where it is exact, – for none."""
     if value == 0:
         return "0"
+    if np.isnan(value):
+        return "–"
     if np.isinf(value):
         return "∞" if value > 0 else "\N{MINUS SIGN}∞"
     return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")

@@ -127,6 +127,6 @@ def test_values_outside_the_range_are_refused(bad):
 
 def test_alt_text_has_the_present_numbers():
     alt = Scaling().alt()
-    for words in ("d_k = 64", "as they are", "8.16", "0.86 on average", "3.1e-06", "0.29"):
+    for words in ("d_k = 64", "undivided", "8.16", "0.86 on average", "3.1e-06", "0.29"):
         assert words in alt
     assert "divided by √d_k" in Scaling(divide=True).alt()

@@ -160,7 +160,7 @@ check_shift = FunctionCheck(
             "This matrix leaves every row where it is.",
         ),
     ],
-    praise="It carries every row to the row `offset` further on.",
+    praise="It carries every row to the one that stands offset places further on.",
     tolerance=LOOSE,
 )
 

@@ -199,5 +199,5 @@ check_undivided_sentence = ValueCheck(
             "That compares the vectors of [CLS]. This model's sentence vector is the mean of all.",
         ),
     ],
-    praise="Hardly any even weight is left, and the sentence is still recognisable.",
+    praise="The choices are almost hard, and the sentence is still recognisable.",
 )  # fmt: skip

@@ -221,9 +221,9 @@ check_listener = ValueCheck(
         Mistake(
             "query and key changed places",
             lambda: _strongest(("tired", "it")),
-            "In that head *tired* looks at *it*. The row is the query: take row *it*, column"
-            " *tired*.",
+            "In that head “tired” looks at “it”. The row is the query: take the row of “it”"
+            " and the column of “tired”.",
         ),
     ],
-    praise="With 0.73 of its weight, this head carries *tired* to *it*, one layer before layer 4.",
+    praise="With 0.73 of its weight, this head carries “tired” to “it”, one layer before layer 4.",
 )

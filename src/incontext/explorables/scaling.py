@@ -92,7 +92,7 @@ class Scaling(Explorable):
         }
 
     def _norms(self) -> list[list[float]]:
-        """The median gradient norm at every width, as they are and divided."""
+        """The median gradient norm at every width, undivided and divided."""
         return [[self._at(d_k, divide)["gradient"] for d_k in WIDTHS] for divide in (False, True)]
 
     def numbers(self):
@@ -103,9 +103,9 @@ class Scaling(Explorable):
 
         now = self._at(self.d_k, self.divide)
         pairs = zip(now["scores"][SHOWN].tolist(), now["weights"][SHOWN].tolist(), strict=True)
-        how = "divided" if self.divide else "as they are"
+        how = "divided" if self.divide else "undivided"
         rows = [row(f"now: all rows, {how}", self.d_k, self.divide)]
-        rows += [row("all rows, as they are", d_k, False) for d_k in WIDTHS]
+        rows += [row("all rows, undivided", d_k, False) for d_k in WIDTHS]
         rows += [row("all rows, divided", d_k, True) for d_k in WIDTHS]
         rows += [
             [f"one row: key {i}", self.d_k, score, weight, "", "", ""]
@@ -134,7 +134,7 @@ class Scaling(Explorable):
         right.set_title("Weights of one row")
         norms = self._norms()
         plots.curve(
-            WIDTHS, norms, ["as they are", "divided by √d_k"], "d_k", "", below, xscale="log",
+            WIDTHS, norms, ["undivided", "divided by √d_k"], "d_k", "", below, xscale="log",
             colors=colors, title="Gradient norm of the scores, median over the rows",
         )  # fmt: skip
         below.plot(self.d_k, now["gradient"], "o", color=color, ms=9)
@@ -145,7 +145,7 @@ class Scaling(Explorable):
     def alt(self):
         now = self._at(self.d_k, self.divide)
         norms = self._norms()
-        how = "divided by √d_k" if self.divide else "as they are"
+        how = "divided by √d_k" if self.divide else "undivided"
         largest = now["weights"][SHOWN].max()
         return (
             f"A histogram, bars and two curves at d_k = {self.d_k}, scores {how}. The scores have "
