@@ -22,6 +22,7 @@ from incontext._mathml import Untranslatable, to_mathml
 CHAPTERS = Path("chapters")
 STATIC = Path("src/incontext/explorables/static").resolve()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FOLDED = {"hide-input", "remove-input", "remove-cell"}  # a reader does not see their code first
 COMPARISONS = ("assert_close", "assert_allclose")
 FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)(?<!\\)\$", re.DOTALL)
 VERBATIM = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
@@ -64,8 +65,16 @@ def run_code(notebook) -> list[str]:
     print(f"code: {len(code)} cells, {asserts} asserts, {time.monotonic() - start:.1f} s")
     failures = []
     for cell in code:
-        if sum(bool(line.strip()) for line in cell.source.splitlines()) > 15:
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        if len(lines) > 15:
             failures.append(f"cell “{first_line(cell.source)}…” has more than 15 lines")
+        folded = FOLDED & set(cell.metadata.get("tags", ()))
+        widest = max(map(len, lines), default=0)
+        if widest > (limit := 100 if folded else 88):
+            failures.append(
+                f"cell “{first_line(cell.source)}…” has a line of {widest} characters; "
+                f"{limit} are shown"
+            )
         for output in cell.outputs:
             if output.get("name") == "stderr":
                 failures.append(

@@ -79,7 +79,7 @@ export default explorable({
       h("div", { style: `display:grid;grid-template-columns:1fr auto 1fr auto 1fr;gap:${wide ? 12 : 5}px;max-width:34rem;margin-bottom:1rem;padding:0 1px` },
         api.control("a"), sign("−"), api.control("b"), sign("+"), api.control("c")),
       h("div", { style: `display:grid;grid-template-columns:${wide ? `${left}px 1fr` : "1fr"};gap:${wide ? 16 : 12}px` },
-        h("div", {}, h("div", { class: "ic-head" }, "cosine with a − b + c (1: same direction)"), bars(view, left)),
+        h("div", {}, h("div", { class: "ic-head" }, "cosine with a − b + c"), bars(view, left)),
         h("div", {}, h("div", { class: "ic-head" }, "distances, and the answer above the plane"), scene(view, wide ? api.width - left - 16 : api.width))),
     ];
   },
@@ -147,11 +147,13 @@ function scene({ a, b, c, answer, scene: points }, width) {
     const x = Math.min(Math.max(at[name].x + dx, reach[0] + 2), width - reach[1] - 2);
     return h("text", { class: "ic-label", "dominant-baseline": "central", "text-anchor": anchor, x, y: at[name].y + dy, ...props }, text);
   };
-  // A length beside the middle of its line, on the side away from the parallelogram.
+  // A length beside the middle of its line, on the side away from the parallelogram; beside a short
+  // line nearer to its start, because the name of its end stands there too.
   const length = (from, to, value, colour) => {
-    const [x, y] = ["x", "y"].map((axis) => (at[from][axis] + at[to][axis]) / 2);
     const [across, down] = [at[to].x - at[from].x, at[to].y - at[from].y];
     const far = Math.hypot(across, down) || 1;
+    const along = far < 75 ? 0.36 : 0.5;
+    const [x, y] = [at[from].x + along * across, at[from].y + along * down];
     const inwards = (at.b.x + at.corner.x) / 2 - x;
     const inwardsDown = (at.b.y + at.corner.y) / 2 - y;
     const turn = -down * inwards + across * inwardsDown > 0 ? -17 : 17;

@@ -164,15 +164,15 @@ function contributions({ parts, pair, score }, width) {
 }
 
 function curve({ scores, offset, longest }, width, api) {
-  const height = 158;
-  const edge = { left: 30, right: width - 10, top: 26, bottom: height - 36 };
+  const height = 168;
+  const edge = { left: 30, right: width - 10, top: 36, bottom: height - 36 };
   const [low, high] = [-1.5, 2.8];
   const x = (k) => edge.left + (k / longest) * (edge.right - edge.left);
   const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);
   const drag = dragHandlers((share) => api.set({ offset: clamp(Math.round(((share * width - edge.left) / (edge.right - edge.left)) * longest), 0, longest) }));
   return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Score against offset: ${fixed(scores[offset])} at offset ${offset}`, ...drag },
     h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, "Score at every offset"),
+    h("text", { class: "ic-label", x: 0, y: 24, style: "font-weight:600" }, "Score at every offset"),
     [-1, 0, 1, 2].map((value) => [
       h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
       h("text", { class: "ic-axis", x: edge.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, number(value)),
