@@ -13,8 +13,8 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const outdir = process.argv[2] ?? join(here, "..", "src", "incontext", "explorables", "static");
 const shared = { bundle: true, minify: true, target: "es2020", charset: "utf8", legalComments: "none" };
 
-rmSync(outdir, { recursive: true, force: true });
 const fronts = readdirSync(join(here, "explorables")).filter((name) => name.endsWith(".js"));
+const styles = ["theme.css", "prediction.css"];
 for (const file of [...fronts.map((name) => join(here, "explorables", name)), join(here, "prediction.js")]) {
   const name = basename(file, ".js");
   await build({
@@ -34,6 +34,10 @@ await build({
   outfile: join(outdir, "host.js"),
   format: "iife",
 });
-for (const style of ["theme.css", "prediction.css"]) {
+for (const style of styles) {
   await build({ ...shared, entryPoints: [join(here, style)], outfile: join(outdir, style) });
 }
+
+// Written over and not cleared first: a kernel may be reading. What is left over goes now.
+const built = new Set([...fronts, "prediction.js", "host.js", ...styles]);
+for (const name of readdirSync(outdir)) if (!built.has(name)) rmSync(join(outdir, name));
