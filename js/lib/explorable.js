@@ -98,7 +98,7 @@ function mount(definition, { model, el }) {
       h("output", { class: "ic-sentence", "aria-live": "polite" }, definition.sentence(view)),
       h("details", { class: "ic-numbers" },
         h("summary", {}, "Numbers"),
-        h("div", { class: "ic-table", tabindex: 0, role: "region", "aria-label": `Numbers: ${spec.title}`, keep: true }),
+        h("div", { class: "ic-table", tabindex: 0, role: "group", "aria-label": `Numbers: ${spec.title}`, keep: true }),
       ),
     ]);
     fillTable(view);
