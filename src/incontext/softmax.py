@@ -37,30 +37,15 @@ def softmax(
     """
     checks.floating("scores", scores)
     checks.axes("scores", scores, "... n")
-    return softmax_of_fitting(scores, temperature, dim)
-
-
-def softmax_of_fitting(
-    scores: Tensor, temperature: float | int | Tensor, dim: int, may_exclude: bool = True
-) -> Tensor:
-    """``softmax`` for a caller that has made the scores itself: only the temperature is checked.
-
-    may_exclude: False where no score can be −∞; then nobody needs to look for rows of them.
-    """
     _check_temperature(temperature, scores, dim)
     if not scores.numel():
-        return torch.softmax(scores, dim)
+        return scores.clone()
 
-    if isinstance(temperature, Tensor) or temperature != 1:
-        excluded = scores == -torch.inf
-        below_peak = (scores - scores.detach().amax(dim, keepdim=True)).masked_fill(excluded, 0.0)
-        scores = (below_peak / temperature).masked_fill(excluded, -torch.inf)
-
-    weights = torch.softmax(scores, dim)  # subtracts the largest score itself
-    if may_exclude and math.isnan(weights.detach().select(dim, 0).sum()):  # some row is all NaN
-        empty = (scores == -torch.inf).all(dim, keepdim=True)
-        weights = torch.softmax(scores.masked_fill(empty, 0.0), dim).masked_fill(empty, 0.0)
-    return weights
+    excluded = scores == -torch.inf
+    below_peak = (scores - scores.detach().amax(dim, keepdim=True)).masked_fill(excluded, 0.0)
+    exponentials = (below_peak / temperature).exp().masked_fill(excluded, 0.0)
+    total = exponentials.sum(dim, keepdim=True)
+    return exponentials / total.masked_fill(total == 0.0, 1.0)
 
 
 def entropy(weights: Float[Tensor, "*axes"], dim: int = -1) -> Float[Tensor, "..."]:
@@ -98,6 +83,21 @@ def softmax_jacobian(
         temperature = temperature.unsqueeze(-1)
     outer = weights.unsqueeze(-1) * weights.unsqueeze(-2)
     return (torch.diag_embed(weights) - outer) / temperature
+
+
+def margin_needed(n_keys: int, weight: float) -> float:
+    """By how much one score must lead n_keys − 1 equal others to get this weight, at T = 1.
+
+        weight = e^m / (e^m + n_keys − 1)   ⇔   m = log((n_keys − 1) · weight / (1 − weight))
+
+    n_keys: at least 2; weight: between 0 and 1, both left out. Negative where the weight is less
+    than an equal share.
+    """
+    checks.whole("n_keys", n_keys, minimum=2)
+    checks.finite("weight", weight)
+    if not 0 < weight < 1:
+        raise ValueError(f"weight={weight} must lie between 0 and 1")
+    return math.log((n_keys - 1) * weight / (1 - weight))
 
 
 def _check_temperature(temperature: float | int | Tensor, scores: Tensor, dim: int) -> None:
