@@ -54,9 +54,7 @@ class Encoder(nn.Module):
     generator: source of the starting weights; see ``init_weights``.
     """
 
-    def __init__(
-        self, config: TransformerConfig, generator: torch.Generator | None = None
-    ) -> None:
+    def __init__(self, config: TransformerConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
@@ -213,9 +211,7 @@ class Decoder(nn.Module):
     generator: source of the starting weights; see ``init_weights``.
     """
 
-    def __init__(
-        self, config: TransformerConfig, generator: torch.Generator | None = None
-    ) -> None:
+    def __init__(self, config: TransformerConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
         self.stack = Encoder(config, generator)

@@ -10,6 +10,20 @@ def normal(*shape, seed=0):
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
+def fill(module, seed=0):
+    """Numbers in float64 with which every part matters: no bias is 0, no gain 1, no weight even."""
+    module = module.double()
+    for index, (name, parameter) in enumerate(module.named_parameters()):
+        values = normal(*parameter.shape, seed=seed + index)
+        if "embedding." in name:
+            parameter.data = values
+        elif parameter.ndim == 2:
+            parameter.data = 2 * values / math.sqrt(parameter.shape[1])
+        else:
+            parameter.data = 0.3 * values + ("norm.weight" in name)
+    return module
+
+
 def softmax(scores, temperature=1.0):
     """A list of floats to a list of floats."""
     peak = max(scores)
@@ -46,3 +60,12 @@ def layer_norm(x, gain, offset, eps):
         variance = sum((one - mean) ** 2 for one in row) / len(row)
         rows.append([(one - mean) / math.sqrt(variance + eps) for one in row])
     return torch.tensor(rows, dtype=torch.float64) * gain + offset
+
+
+def rms_norm(x, gain, eps):
+    """``[T, C]``, each row on its own."""
+    rows = []
+    for row in x.tolist():
+        mean_square = sum(one**2 for one in row) / len(row)
+        rows.append([one / math.sqrt(mean_square + eps) for one in row])
+    return torch.tensor(rows, dtype=torch.float64) * gain

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from naive import normal
 from torch.testing import assert_close
 
-from incontext.attention import causal_mask, scaled_dot_product_attention
+from incontext.attention import attention_scores, causal_mask, scaled_dot_product_attention
+from incontext.softmax import softmax
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 T, S, D, V = 5, 7, 11, 13  # queries, keys, d_k, width of a value
@@ -49,6 +50,27 @@ def test_equals_the_loop(temperature, with_mask, with_bias, scale):
     expected_output, expected_weights = naive.attention(query, key, value, **options)
     assert_close(weights, expected_weights, **EXACT)
     assert_close(output, expected_output, **EXACT)
+
+
+@pytest.mark.parametrize("with_mask", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("scale", [None, 0.7])
+def test_scores_are_what_goes_into_the_softmax(with_mask, with_bias, scale):
+    query, key, value = query_key_value((2, 3))
+    mask = random_mask(3, T, S) if with_mask else None
+    bias = normal(T, S, seed=5) if with_bias else None
+    options = {"mask": mask, "bias": bias, "scale": scale}
+    scores = attention_scores(query, key, **options)
+    expected = torch.einsum("bhtd,bhsd->bhts", query, key) * (scale or 1 / math.sqrt(D))
+    expected = expected if bias is None else expected + bias
+    if mask is None:
+        assert_close(scores, expected, **EXACT)
+    else:
+        allowed = mask.expand_as(scores)
+        assert_close(scores[allowed], expected[allowed], **EXACT)
+        assert (scores[~allowed] == -torch.inf).all()
+    _, weights = scaled_dot_product_attention(query, key, value, temperature=0.3, **options)
+    assert torch.equal(softmax(scores, 0.3), weights)
 
 
 def test_worked_example_i_love_ai():
@@ -386,6 +408,10 @@ REFUSED = [
     (
         lambda: attend(temperature=torch.ones(S), need_weights=False),
         r"temperature must broadcast to \[..., T, 1\] = \(5, 1\), got shape \(7,\)",
+    ),
+    (
+        lambda: attention_scores(torch.zeros(T, D), torch.zeros(S, 3)),
+        "key must have d_k=11 along axis -1, got 3",
     ),
     (lambda: attend(scale=math.nan), "scale must be finite, got nan"),
     (lambda: causal_mask(0), "n_queries=0 must be at least 1"),

@@ -3,6 +3,7 @@ from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from naive import normal
@@ -10,7 +11,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from incontext.attention import causal_mask, scaled_dot_product_attention
-from incontext.heads import MultiHeadAttention, merge_heads, split_heads
+from incontext.heads import KeyValueCache, MultiHeadAttention, merge_heads, split_heads
 from incontext.positions import alibi_bias, rotate
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
@@ -20,8 +21,8 @@ C = H * D
 seeds = st.integers(0, 2**32)
 
 
-def multi_head_attention(d_model=C, n_heads=H, bias=True, seed=0):
-    attention = MultiHeadAttention(d_model, n_heads, bias).double()
+def multi_head_attention(d_model=C, n_heads=H, bias=True, seed=0, n_kv_heads=None):
+    attention = MultiHeadAttention(d_model, n_heads, bias, n_kv_heads).double()
     for index, parameter in enumerate(attention.parameters()):
         values = normal(*parameter.shape, seed=seed + index)
         parameter.data = values / math.sqrt(d_model)
@@ -359,6 +360,109 @@ def test_a_query_that_may_attend_to_nothing_gets_the_bias_of_the_projection():
         assert_close(output[1], attention.out_proj.bias.expand(T, C), **EXACT)
 
 
+# Heads that share keys and values
+
+
+@pytest.mark.parametrize("n_kv_heads", [1, 2, 3])
+@pytest.mark.parametrize("causal", [False, True])
+def test_grouped_heads_equal_torchs(n_kv_heads, causal):
+    attention = multi_head_attention(24, 6, n_kv_heads=n_kv_heads)
+    x = normal(B, T, 24)
+    output, weights = attention(x, mask=causal_mask(T) if causal else None)
+    q = split_heads(attention.q_proj(x), 6)
+    k, v = (split_heads(one(x), n_kv_heads) for one in (attention.k_proj, attention.v_proj))
+    mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=True)
+    assert_close(output, attention.out_proj(merge_heads(mixed)), **EXACT)
+    assert weights.shape == (B, 6, T, T)
+
+
+def test_query_heads_in_a_row_share_one_head_of_keys():
+    attention = multi_head_attention(24, 6, n_kv_heads=2)
+    twin = multi_head_attention(24, 6)
+    for name in ("q_proj", "out_proj"):
+        getattr(twin, name).load_state_dict(getattr(attention, name).state_dict())
+    for name in ("k_proj", "v_proj"):
+        few, all_six = getattr(attention, name), getattr(twin, name)
+        for head in range(6):
+            to, of = slice(4 * head, 4 * head + 4), slice(4 * (head // 3), 4 * (head // 3) + 4)
+            all_six.weight.data[to], all_six.bias.data[to] = few.weight[of], few.bias[of]
+    x = normal(B, T, 24)
+    for one, other in zip(attention(x), twin(x), strict=True):
+        assert_close(one, other, **EXACT)
+
+
+# The cache
+
+
+@pytest.mark.parametrize("n_kv_heads", [None, 1])
+def test_the_cache_holds_rotated_keys_of_the_heads_that_there_are(n_kv_heads):
+    attention = multi_head_attention(24, 6, n_kv_heads=n_kv_heads)
+    x = normal(B, T, 24)
+    cache = KeyValueCache()
+    assert (len(cache), cache.n_bytes) == (0, 0)
+    attention(x, cache=cache, rotate=lambda x: rotate(x, torch.arange(T)))
+    n_heads = n_kv_heads or 6
+    keys = rotate(split_heads(attention.k_proj(x), n_heads), torch.arange(T))
+    assert_close(cache.keys, keys, **EXACT)
+    assert_close(cache.values, split_heads(attention.v_proj(x), n_heads), **EXACT)
+    assert len(cache) == T
+    assert cache.n_bytes == 2 * B * T * n_heads * 4 * 8
+
+
+def test_new_queries_see_the_keys_in_the_cache():
+    attention = multi_head_attention()
+    x = normal(B, T, C)
+    whole, all_weights = attention(x, mask=causal_mask(T))
+    cache = KeyValueCache()
+    for t in range(T):
+        output, weights = attention(x[:, t : t + 1], cache=cache)
+        assert_close(output[:, 0], whole[:, t], **EXACT)
+        assert_close(weights[:, :, 0], all_weights[:, :, t, : t + 1], **EXACT)
+
+
+# The function that attends
+
+
+def test_attend_is_the_one_hook_and_gets_what_was_given():
+    attention = multi_head_attention(24, 6, n_kv_heads=1)
+    x, mask = normal(B, T, 24), causal_mask(T)
+    seen = {}
+
+    def mine(query, key, value, mask=None, **rest):
+        seen.update(rest, shapes=[query.shape, key.shape, value.shape], key=key)
+        return scaled_dot_product_attention(query, key, value, mask=mask, **rest)
+
+    expected = attention(x, mask=mask, temperature=0.5)
+    attention.attend = mine
+    output = attention(x, mask=mask, temperature=0.5, bias=None)
+    for one, other in zip(output, expected, strict=True):
+        assert torch.equal(one, other)
+    assert seen["temperature"] == 0.5 and "bias" not in seen
+    assert seen["shapes"] == [(B, 6, T, 4)] * 3  # shared keys come repeated
+
+    attention(x, rotate=lambda x: rotate(x, torch.arange(T)))
+    turned = rotate(split_heads(attention.k_proj(x), 1), torch.arange(T))
+    assert_close(seen["key"], turned.expand(B, 6, T, 4), **EXACT)
+
+    attention.attend = lambda query, key, value, mask=None: (value, None)  # plain is enough
+    assert_close(
+        attention(x, mask=mask)[0],
+        attention.out_proj(attention.v_proj(x).repeat(1, 1, 6)),
+        **EXACT,
+    )
+
+
+def test_an_option_that_is_none_changes_nothing():
+    attention, x = multi_head_attention(), normal(B, T, C)
+    nothing = dict.fromkeys(["mask", "bias", "rotate", "head_mask", "cache"])
+    assert torch.equal(attention(x, **nothing)[0], attention(x)[0])
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(TypeError, match="tempreature"):
+        multi_head_attention()(normal(B, T, C), tempreature=2.0)
+
+
 # Bad input
 
 
@@ -376,6 +480,7 @@ REFUSED = [
         r"x must have axes \[..., H, T, D\], got shape \(5, 11\)",
     ),
     (lambda: MultiHeadAttention(64, 5), "n_heads=5 does not divide d_model=64"),
+    (lambda: MultiHeadAttention(64, 8, n_kv_heads=3), "n_kv_heads=3 does not divide n_heads=8"),
     (lambda: MultiHeadAttention(64, 0), "n_heads=0 must be at least 1"),
     (lambda: MultiHeadAttention(64.0, 4), "d_model must be an integer, got 64.0"),
     (lambda: attend(query=(T, 34)), "query must have d_model=33 along axis -1, got 34"),

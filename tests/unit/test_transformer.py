@@ -1,25 +1,20 @@
 import dataclasses
 import math
 
-import naive
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from naive import normal
+from naive import fill, normal
 from torch import nn
 from torch.testing import assert_close
 
 from incontext.attention import causal_mask
+from incontext.config import TransformerConfig
+from incontext.heads import KeyValueCache
 from incontext.positions import alibi_bias, rotate, sinusoidal_positions
-from incontext.transformer import (
-    Decoder,
-    Encoder,
-    FeedForward,
-    TransformerBlock,
-    init_weights,
-)
+from incontext.transformer import Decoder, Encoder, init_weights
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 B, T, H, D, FF, LAYERS = 2, 5, 3, 4, 29, 3
@@ -29,166 +24,21 @@ VOCAB, LONGEST = 37, 11
 seeds = st.integers(0, 2**32)
 
 
-def fill(module, seed=0):
-    """Numbers in float64 with which every part matters: no bias is 0, no gain 1, no weight even."""
-    module = module.double()
-    for index, (name, parameter) in enumerate(module.named_parameters()):
-        values = normal(*parameter.shape, seed=seed + index)
-        if "embedding." in name:
-            parameter.data = values
-        elif parameter.ndim == 2:
-            parameter.data = 2 * values / math.sqrt(parameter.shape[1])
-        else:
-            parameter.data = 0.3 * values + ("norm.weight" in name)
-    return module
+def config(**options):
+    return TransformerConfig(VOCAB, LONGEST, C, H, FF, LAYERS, **options)
 
 
-def encoder(**options):
-    return fill(Encoder(VOCAB, LONGEST, C, H, FF, LAYERS, **options))
+def encoder(norm="post", **options):
+    return fill(Encoder(config(norm=norm, **options)))
 
 
 def decoder(**options):
-    return fill(Decoder(VOCAB, LONGEST, C, H, FF, LAYERS, **options))
+    return fill(Decoder(config(**options)))
 
 
 def random_ids(n_tokens=T, batch=B, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(VOCAB, (batch, n_tokens), generator=generator)
-
-
-# The feed-forward network
-
-
-@pytest.mark.parametrize(
-    ("activation", "curve"),
-    [
-        ("relu", lambda x: max(x, 0.0)),
-        ("gelu", lambda x: x * 0.5 * (1 + math.erf(x / math.sqrt(2)))),
-    ],
-)
-def test_feed_forward_equals_the_formula(activation, curve):
-    network = fill(FeedForward(C, FF, activation))
-    x = normal(B, T, C)
-    inner = x @ network.up.weight.T + network.up.bias
-    curved = torch.tensor([curve(one) for one in inner.flatten().tolist()], dtype=torch.float64)
-    expected = curved.view_as(inner) @ network.down.weight.T + network.down.bias
-    assert_close(network(x), expected, **EXACT)
-
-
-def test_feed_forward_sees_each_token_alone():
-    network = fill(FeedForward(C, FF))
-    x = normal(B, T, C)
-    together = network(x)
-    for b in range(B):
-        for t in range(T):
-            assert_close(together[b, t], network(x[b, t]), **EXACT)
-
-
-# The block
-
-
-@pytest.mark.parametrize("eps", [1e-12, 1e-5, 0.1])
-def test_layer_norm_of_the_block_equals_the_loop_and_torch(eps):
-    block = fill(TransformerBlock(C, H, FF, eps=eps))
-    x = normal(T, C)
-    for norm in (block.attention_norm, block.feed_forward_norm):
-        expected = naive.layer_norm(x, norm.weight, norm.bias, eps)
-        assert_close(norm(x), expected, **EXACT)
-        assert_close(norm(x), F.layer_norm(x, (C,), norm.weight, norm.bias, eps), **EXACT)
-
-
-@pytest.mark.parametrize("activation", ["relu", "gelu"])
-@pytest.mark.parametrize("norm", ["pre", "post"])
-@pytest.mark.parametrize("masked", ["nothing", "padding", "future"])
-def test_block_equals_torchs_encoder_layer(norm, activation, masked):
-    block = fill(TransformerBlock(C, H, FF, norm, activation, eps=1e-3))
-    twin = nn.TransformerEncoderLayer(
-        C,
-        H,
-        FF,
-        dropout=0.0,
-        activation=activation,
-        layer_norm_eps=1e-3,
-        batch_first=True,
-        norm_first=norm == "pre",
-        dtype=torch.float64,
-    )
-    attention, packed = block.attention, twin.self_attn
-    projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-    packed.in_proj_weight.data = torch.cat([one.weight.data for one in projections])
-    packed.in_proj_bias.data = torch.cat([one.bias.data for one in projections])
-    for ours, theirs in (
-        (attention.out_proj, packed.out_proj),
-        (block.feed_forward.up, twin.linear1),
-        (block.feed_forward.down, twin.linear2),
-        (block.attention_norm, twin.norm1),
-        (block.feed_forward_norm, twin.norm2),
-    ):
-        theirs.load_state_dict(ours.state_dict())
-
-    x = normal(B, T, C)
-    is_word = torch.tensor([[True] * T, [True] * 3 + [False] * 2])
-    if masked == "nothing":
-        output, expected = block(x)[0], twin(x)
-    if masked == "padding":
-        output = block(x, mask=is_word[:, None, None, :])[0]
-        expected = twin(x, src_key_padding_mask=~is_word)
-    if masked == "future":
-        output, expected = block(x, mask=causal_mask(T))[0], twin(x, src_mask=~causal_mask(T))
-    assert_close(output, expected, **EXACT)
-
-
-@pytest.mark.parametrize("norm", ["pre", "post"])
-def test_block_passes_everything_on_to_its_attention(norm):
-    block = fill(TransformerBlock(C, H, FF, norm))
-    x = normal(B, T, C)
-    options = {
-        "mask": causal_mask(T),
-        "bias": normal(H, T, T, seed=3),
-        "rotate": lambda x: rotate(x, torch.arange(T)),
-        "temperature": 0.7,
-        "head_mask": torch.tensor([1.0, 0.0, 0.5], dtype=torch.float64),
-    }
-    inside = block.attention_norm(x) if norm == "pre" else x
-    attended, expected_weights = block.attention(inside, **options)
-    output, weights = block(x, **options)
-    assert_close(weights, expected_weights, **EXACT)
-    if norm == "pre":
-        middle = x + attended
-        expected = middle + block.feed_forward(block.feed_forward_norm(middle))
-    else:
-        middle = block.attention_norm(x + attended)
-        expected = block.feed_forward_norm(middle + block.feed_forward(middle))
-    assert_close(output, expected, **EXACT)
-    for name in options:  # and each one of them matters
-        others = {key: value for key, value in options.items() if key != name}
-        assert not torch.allclose(block(x, **others)[0], output)
-    fused, nothing = block(x, **options, need_weights=False)
-    assert nothing is None
-    assert_close(fused, output, **EXACT)
-
-
-@pytest.mark.parametrize("norm", ["pre", "post"])
-@pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_gradcheck_of_the_block(norm, activation):
-    block = fill(TransformerBlock(6, 3, 7, norm, activation))
-    x = normal(2, 3, 6).requires_grad_()
-
-    def run(x, *parameters):
-        names = [name for name, _ in block.named_parameters()]
-        replaced = dict(zip(names, parameters, strict=True))
-        return torch.func.functional_call(block, replaced, (x, causal_mask(3)))
-
-    assert torch.autograd.gradcheck(run, (x, *block.parameters()))
-
-
-def test_with_pre_norm_the_residual_stream_is_a_plain_sum():
-    block = fill(TransformerBlock(C, H, FF, "pre"))
-    for writer in (block.attention.out_proj, block.feed_forward.down):
-        nn.init.zeros_(writer.weight)
-        nn.init.zeros_(writer.bias)
-    x = normal(B, T, C)
-    assert torch.equal(block(x)[0], x)
 
 
 # The encoder
@@ -373,13 +223,84 @@ def test_output_is_frozen():
         output.last_hidden_state = None
 
 
+# Positions that come from the configuration
+
+
+def test_rotary_positions_turn_queries_and_keys_of_every_layer():
+    model = encoder(positions="rotary", rotary_base=50.0)
+    ids = random_ids(n_tokens=2 * LONGEST)  # no table, no end
+    positions = torch.arange(2 * LONGEST)
+    plain = encoder(positions=None)
+    plain.load_state_dict(model.state_dict())
+    expected = plain(ids, rotate=lambda x: rotate(x, positions, base=50.0))
+    assert_close(model(ids).last_hidden_state, expected.last_hidden_state, **EXACT)
+    other = plain(ids, rotate=lambda x: rotate(x, positions))
+    assert not torch.allclose(other.last_hidden_state, expected.last_hidden_state, atol=1e-3)
+
+
+def test_alibi_is_a_bias_in_every_layer_and_adds_to_another():
+    model = encoder(positions="alibi")
+    ids = random_ids(n_tokens=2 * LONGEST)
+    n_tokens = ids.shape[1]
+    plain = encoder(positions=None)
+    plain.load_state_dict(model.state_dict())
+    distance = alibi_bias(H, n_tokens, n_tokens).double()
+    assert_close(model(ids).last_hidden_state, plain(ids, bias=distance).last_hidden_state, **EXACT)
+    more = normal(H, n_tokens, n_tokens, seed=3)
+    assert_close(
+        model(ids, bias=more).last_hidden_state,
+        plain(ids, bias=distance + more).last_hidden_state,
+        **EXACT,
+    )
+
+
+# The cache
+
+SCHEMES = ["learned", "sinusoidal", "rotary", "alibi", None]
+
+
+@pytest.mark.parametrize("positions", SCHEMES)
+@pytest.mark.parametrize("n_kv_heads", [None, 1])
+@pytest.mark.parametrize("parts", [[5], [1, 1, 1, 1, 1], [3, 2], [1, 3, 1]])
+def test_with_a_cache_a_text_in_parts_equals_the_whole(positions, n_kv_heads, parts):
+    model, ids = decoder(positions=positions, n_kv_heads=n_kv_heads), random_ids()
+    whole = model(ids)
+    cache, start = model.new_cache(), 0
+    for n_tokens in parts:
+        part = model(ids[:, start : start + n_tokens], cache=cache)
+        end = start + n_tokens
+        assert_close(part.logits, whole.logits[:, start:end], **EXACT)
+        for one, other in zip(part.attentions, whole.attentions, strict=True):
+            assert_close(one, other[:, :, start:end, :end], **EXACT)
+        start = end
+    assert [len(one) for one in cache] == [T] * LAYERS
+
+
+def test_padding_with_a_cache_covers_the_tokens_that_it_holds():
+    model, ids = decoder(), random_ids()
+    is_word = torch.tensor([[True] * T, [False] * 2 + [True] * 3])
+    whole = model(ids, is_word)
+    cache = model.new_cache()
+    model(ids[:, :3], is_word[:, :3], cache=cache)
+    rest = model(ids[:, 3:], is_word, cache=cache)
+    assert_close(rest.logits, whole.logits[:, 3:], **EXACT)
+
+
+def test_the_options_of_the_caller_are_left_as_they_were():
+    model, ids = decoder(positions="alibi"), random_ids()
+    options = {"bias": normal(H, T, T, seed=3), "head_mask": torch.ones(LAYERS, H).double()}
+    before = dict(options)
+    model(ids, **options)
+    assert options == before
+
+
 # Starting weights
 
 
 def test_starting_weights_follow_the_generator():
     def start(seed, kind=Encoder, **options):
         generator = torch.Generator().manual_seed(seed)
-        return kind(VOCAB, LONGEST, C, H, FF, LAYERS, generator=generator, **options).state_dict()
+        return kind(config(**options), generator).state_dict()
 
     for kind, options in ((Encoder, {}), (Decoder, {}), (Decoder, {"tied": False})):
         one, again, other = (start(seed, kind, **options) for seed in (1, 1, 2))
@@ -390,7 +311,7 @@ def test_starting_weights_follow_the_generator():
 
 def test_starting_weights_have_the_stated_spread():
     generator = torch.Generator().manual_seed(0)
-    model = Encoder(1009, 503, 96, 3, 384, 8, norm="pre", generator=generator)
+    model = Encoder(TransformerConfig(1009, 503, 96, 3, 384, 8), generator)
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
             writes = name.endswith(("out_proj.weight", "down.weight"))
@@ -430,7 +351,7 @@ def test_a_tied_decoder_has_one_table():
         return sum(parameter.numel() for parameter in model.parameters())
 
     assert count(decoder(tied=False)) - count(decoder(tied=True)) == VOCAB * C
-    model = Decoder(VOCAB, LONGEST, C, H, FF, LAYERS)
+    model = Decoder(config())
     assert model.out_proj.weight is model.stack.token_embedding.weight
 
 
@@ -464,7 +385,7 @@ def test_padding_in_a_decoder():
 
 def test_a_decoder_learns_what_comes_next():
     generator = torch.Generator().manual_seed(0)
-    model = Decoder(7, 13, 24, 3, 48, 2, generator=generator)
+    model = Decoder(TransformerConfig(7, 13, 24, 3, 48, 2), generator)
     ids = (torch.arange(13)[None] + torch.arange(7)[:, None]) % 7  # count modulo 7
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     losses = []
@@ -497,55 +418,22 @@ def test_decoder_passes_everything_on():
 
 
 def encode(ids=None, model=None, **options):
-    model = model or Encoder(VOCAB, LONGEST, C, H, FF, LAYERS)
+    model = model or Encoder(config())
     return model(random_ids() if ids is None else ids, **options)
 
 
 def decode(ids=None, **options):
-    return encode(ids, Decoder(VOCAB, LONGEST, C, H, FF, LAYERS), **options)
+    return encode(ids, Decoder(config()), **options)
 
 
-def build(kind=Encoder, sizes=(VOCAB, LONGEST, C, H, FF, LAYERS), **options):
-    return kind(*sizes, **options)
+def decode_twice(first, second):
+    model = Decoder(config())
+    cache = model.new_cache()
+    model(first, cache=cache)
+    return model(second, cache=cache)
 
 
 REFUSED = [
-    (lambda: FeedForward(0, FF), "d_model=0 must be at least 1"),
-    (lambda: FeedForward(C, 2.5), "d_ff must be an integer, got 2.5"),
-    (
-        lambda: FeedForward(C, FF)(torch.zeros(T, 7)),
-        "x must have d_model=12 along axis -1, got 7",
-    ),
-    (lambda: FeedForward(C, FF, "tanh"), "activation='tanh' must be one of 'gelu', 'relu'"),
-    (lambda: TransformerBlock(C, 5, FF), "n_heads=5 does not divide d_model=12"),
-    (lambda: TransformerBlock(C, H, FF, "both"), "norm='both' must be one of 'pre', 'post'"),
-    (lambda: TransformerBlock(C, H, FF, eps=0.0), "eps must be > 0 and finite, got 0.0"),
-    (
-        lambda: TransformerBlock(C, H, FF)(torch.zeros(B, T, 7)),
-        "x must have d_model=12 along axis -1, got 7",
-    ),
-    (
-        lambda: TransformerBlock(C, H, FF, "pre")(torch.zeros(B, T, 7)),
-        "x must have d_model=12 along axis -1, got 7",
-    ),
-    (lambda: build(sizes=(0, LONGEST, C, H, FF, LAYERS)), "vocab_size=0 must be at least 1"),
-    (lambda: build(sizes=(VOCAB, 0, C, H, FF, LAYERS)), "n_positions=0 must be at least 1"),
-    (lambda: build(sizes=(VOCAB, LONGEST, C, 5, FF, LAYERS)), "n_heads=5 does not divide d_model"),
-    (lambda: build(sizes=(VOCAB, LONGEST, C, H, 0, LAYERS)), "d_ff=0 must be at least 1"),
-    (lambda: build(sizes=(VOCAB, LONGEST, C, H, FF, 0)), "n_layers=0 must be at least 1"),
-    (lambda: build(norm="middle"), "norm='middle' must be one of 'pre', 'post'"),
-    (lambda: build(activation="swish"), "activation='swish' must be one of 'gelu', 'relu'"),
-    (
-        lambda: build(positions="rotary"),
-        "positions='rotary' must be one of 'learned', 'sinusoidal', None",
-    ),
-    (
-        lambda: build(sizes=(VOCAB, LONGEST, 9, 3, FF, LAYERS), positions="sinusoidal"),
-        "d_model=9 must be even",
-    ),
-    (lambda: build(n_types=-1), "n_types=-1 must be at least 0"),
-    (lambda: build(eps=-1.0), "eps must be > 0 and finite, got -1.0"),
-    (lambda: build(Decoder, norm="middle"), "norm='middle' must be one of 'pre', 'post'"),
     (lambda: init_weights(nn.Linear(2, 3), std=0.0), "std must be > 0 and finite, got 0.0"),
     (lambda: encode(random_ids()[0]), r"ids must have axes \[B, T\], got shape \(5,\)"),
     (lambda: encode([[1, 2]]), "ids must be a torch.Tensor, got list"),
@@ -562,7 +450,7 @@ REFUSED = [
     ),
     (
         lambda: encode(mask=causal_mask(T)),
-        r"mask with two axes must be \[B, T\] = \(2, 5\) .*got shape \(5, 5\); .* mask\[None\]",
+        r"mask with two axes must be \[B, S\] = \(2, 5\) .*got shape \(5, 5\); .* mask\[None\]",
     ),
     (
         lambda: encode(mask=torch.ones(B, 1, 1, 7, dtype=torch.bool)),
@@ -587,21 +475,38 @@ REFUSED = [
     ),
     (
         lambda: encode(
-            model=Encoder(VOCAB, LONGEST, C, H, FF, LAYERS, n_types=2),
+            model=Encoder(config(n_types=2)),
             types=torch.full_like(random_ids(), 2),
         ),
         "types must lie in 0 ≤ types < n_types=2, got 2",
     ),
     (
         lambda: encode(
-            model=Encoder(VOCAB, LONGEST, C, H, FF, LAYERS, n_types=2),
+            model=Encoder(config(n_types=2)),
             types=torch.zeros(B, 3).int(),
         ),
         r"types must broadcast to \[B, T\] = \(2, 5\), got shape \(2, 3\)",
     ),
+    (
+        lambda: encode(cache=[KeyValueCache()]),
+        "cache must be a list of n_layers=3 KeyValueCache, got 1",
+    ),
+    (
+        lambda: encode(cache=KeyValueCache()),
+        "cache must be a list of n_layers=3 KeyValueCache, got one",
+    ),
+    (
+        lambda: encode(model=Encoder(config(positions="rotary")), rotate=lambda x: x),
+        "rotate must be None in a model with positions='rotary'",
+    ),
+    (lambda: decode_twice(random_ids(LONGEST), random_ids(2)), "got 13, 11 of them in the cache"),
+    (
+        lambda: decode_twice(random_ids(), random_ids(batch=1)),
+        r"keys of shape \(1, 3, 5, 4\) cannot be appended; start each batch with a new cache",
+    ),
     (lambda: decode(random_ids()[0]), r"ids must have axes \[B, T\], got shape \(5,\)"),
     (lambda: decode(mask=torch.ones(B, T)), r"mask must be boolean \(True = may attend\)"),
-    (lambda: decode(mask=causal_mask(T)), r"mask with two axes must be \[B, T\] = \(2, 5\)"),
+    (lambda: decode(mask=causal_mask(T)), r"mask with two axes must be \[B, S\] = \(2, 5\)"),
     (
         lambda: decode(mask=torch.ones(B, 1, 1, 7, dtype=torch.bool)),
         r"mask must broadcast to \[B, H, T, S\] = \(2, 3, 5, 5\), got shape \(2, 1, 1, 7\)",
