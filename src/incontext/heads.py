@@ -167,8 +167,7 @@ class MultiHeadAttention(nn.Module):
             q, k = rotate(q), rotate(k)
         if cache is not None:
             k, v = cache.append(k, v)
-        if self.n_kv_heads < self.n_heads:
-            k, v = self._for_each_query_head(k), self._for_each_query_head(v)  # [..., H, S, D]
+        k, v = self.for_each_query_head(k), self.for_each_query_head(v)  # [..., H, S, D]
 
         mixed, weights = self.attend(q, k, v, **options)
         if head_mask is not None:
@@ -177,8 +176,12 @@ class MultiHeadAttention(nn.Module):
             mixed = mixed * head_mask[:, None, None]
         return self.out_proj(merge_heads(mixed)), weights
 
-    def _for_each_query_head(self, x: Tensor) -> Tensor:
-        """Keys or values, ``[..., G, S, D]``, repeated for the query heads that share them."""
+    def for_each_query_head(
+        self, x: Float[Tensor, "*batch G S D"]
+    ) -> Float[Tensor, "*batch H S D"]:
+        """Keys or values, repeated for the query heads that share them."""
+        if self.n_kv_heads == self.n_heads:
+            return x
         return x.repeat_interleave(self.n_heads // self.n_kv_heads, dim=-3)
 
     def extra_repr(self) -> str:

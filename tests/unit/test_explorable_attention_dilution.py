@@ -6,7 +6,8 @@ import pytest
 from traitlets import TraitError
 
 from incontext.explorables import AttentionDilution
-from incontext.explorables.attention_dilution import LENGTHS, margin_needed, weights_of
+from incontext.explorables.attention_dilution import LENGTHS, weights_of
+from incontext.softmax import margin_needed
 
 
 def weight_by_hand(n, margin):

@@ -5,8 +5,8 @@ import pytest
 import torch
 from traitlets import TraitError
 
+from incontext.contextual import SETS, word_vectors
 from incontext.explorables import WordInContext
-from incontext.explorables.word_in_context import SETS, planes, word_vectors
 from incontext.pretrained import load_encoder
 
 PLANT = {
@@ -78,22 +78,6 @@ def test_words_at_one_position_start_out_equal(explorer):
     rows = table(explorer)
     assert rows["share of the spread on the map"][1] == "no spread"
     assert np.abs([row[-2:] for row in explorer.numbers().rows[:8]]).max() < 1e-4
-
-
-def test_each_picture_is_turned_onto_the_next():
-    generator = np.random.default_rng(0)
-    vectors = generator.normal(size=(5, 7, 11))
-    points, kept = planes(vectors)
-    assert points.shape == (5, 7, 2) and all(0 < share < 1 for share in kept)
-    turns = [
-        np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) @ np.diag([1, mirror])
-        for a in np.linspace(0, 2 * np.pi, 73)
-        for mirror in (1, -1)
-    ]
-    for layer in range(4):
-        moved = np.linalg.norm(points[layer] - points[layer + 1])
-        others = [np.linalg.norm(points[layer] @ turn - points[layer + 1]) for turn in turns]
-        assert moved <= min(others) + 1e-9
 
 
 def test_sentence_is_kept_within_its_set(explorer):

@@ -14,6 +14,8 @@ CHAPTERS = PACKAGE.parents[1] / "chapters"
 CORE = ["checks", "softmax", "attention", "heads"]
 
 # module: what it may import from the package. Modules of chapters still to come are named too.
+STACK = [*CORE, "positions", "config", "block", "transformer"]
+MODELS = [*STACK, "generation", "pretrained"]
 MAY_IMPORT = {
     "checks": [],
     "softmax": CORE[:1],
@@ -21,11 +23,19 @@ MAY_IMPORT = {
     "heads": CORE[:3],
     "embeddings": ["checks"],
     "positions": ["checks"],
-    "transformer": [*CORE, "positions"],
-    "pretrained": [*CORE, "positions", "embeddings", "transformer"],
+    "config": ["checks"],
     "corpus": ["checks"],
-    "tiny": [*CORE, "positions", "embeddings", "transformer", "corpus"],
-    "training": [*CORE, "positions", "embeddings", "transformer", "corpus", "tiny"],
+    "contextual": ["checks"],
+    "block": [*CORE, "config"],
+    "transformer": [*CORE, "positions", "config", "block"],
+    "generation": STACK,
+    "tokenization": ["checks"],
+    "_bert": ["checks", "config", "tokenization"],
+    "_gguf": ["checks", "config", "tokenization"],
+    "pretrained": [*STACK, "tokenization", "_bert", "_gguf"],
+    "reading": MODELS,
+    "training": [*MODELS, "corpus"],
+    "fine_tuning": [*MODELS, "corpus"],
     "_lettering": [],
     "_mathml": [],
     "plots": ["_lettering"],
@@ -41,15 +51,15 @@ DRAWING = {"matplotlib", "anywidget", "ipywidgets", "traitlets", "IPython", "ber
 
 MODULES_OF = {
     "static-embeddings": ["embeddings"],
-    "contextual-embeddings": ["pretrained"],
+    "contextual-embeddings": ["contextual", "pretrained"],
     "positional-encoding": ["positions"],
     "self-attention": ["attention"],
-    "softmax-temperature": ["softmax"],
+    "softmax-temperature": ["softmax", "generation", "pretrained"],
     "scaling": ["attention"],
     "multi-head-attention": ["heads"],
-    "transformer-block": ["transformer"],
-    "reading-attention": ["pretrained"],
-    "training": ["tiny", "corpus", "training"],
+    "transformer-block": ["config", "block", "transformer"],
+    "reading-attention": ["reading", "pretrained"],
+    "training": ["corpus", "training"],
 }
 WITHOUT_OWN_MODULE = ["index", "fine-tuning", "variations"]
 
@@ -120,6 +130,12 @@ def test_imports_point_one_way(module):
     assert from_the_package(imports_of_module(module)) <= set(MAY_IMPORT[module])
 
 
+@pytest.mark.parametrize("module", modules_here())
+def test_explorables_are_for_chapters_and_predictions(module):
+    may = module in ("explorables", "predict")
+    assert may or "explorables" not in from_the_package(imports_of_module(module))
+
+
 def test_the_table_itself_points_one_way():
     seen = []
     for module, below in MAY_IMPORT.items():
@@ -149,7 +165,7 @@ def test_every_chapter_that_computes_has_its_module():
 
 def test_every_module_has_its_chapter():
     taught = {module for modules in MODULES_OF.values() for module in modules}
-    helpers = {"checks", "plots", *ON_TOP}
+    helpers = {"checks", "plots", "tokenization", *ON_TOP}
     public = {name for name in modules_here() if not name.startswith("_")}
     assert public <= taught | helpers
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from naive import normal
 from torch.testing import assert_close
 
-from incontext.softmax import entropy, softmax, softmax_jacobian
+from incontext.softmax import entropy, margin_needed, softmax, softmax_jacobian
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -188,9 +188,8 @@ def test_gradients():
 
 @given(n_keys=st.integers(2, 1000), share=st.floats(0.01, 0.99))
 def test_margin_that_keeps_a_share_among_many(n_keys, share):
-    margin = math.log((n_keys - 1) * share / (1 - share))
     scores = torch.zeros(n_keys, dtype=torch.float64)
-    scores[0] = margin
+    scores[0] = margin_needed(n_keys, share)
     assert_close(softmax(scores)[0].item(), share, rtol=1e-9, atol=1e-9)
 
 
@@ -283,6 +282,9 @@ def test_jacobian_vanishes_when_one_weight_takes_all():
 # Bad input
 
 REFUSED = [
+    (lambda: margin_needed(1, 0.5), "n_keys=1 must be at least 2"),
+    (lambda: margin_needed(5, 1.0), "weight=1.0 must lie between 0 and 1"),
+    (lambda: margin_needed(5, 0), "weight=0 must lie between 0 and 1"),
     (lambda: softmax(torch.tensor([2, 4, 1])), "scores must hold floating-point numbers, got"),
     (lambda: softmax([2.0, 4.0, 1.0]), "scores must be a torch.Tensor, got list"),
     (lambda: softmax(torch.tensor(2.0)), r"scores must have axes \[..., n\], got shape \(\)"),

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from incontext.attention import causal_mask, scaled_dot_product_attention
+from incontext.contextual import SETS, nearest_other, word_vectors
 from incontext.embeddings import cosine_similarity
-from incontext.explorables.word_in_context import SETS, nearest_other, word_vectors
 from incontext.pretrained import load_encoder
 from incontext.softmax import softmax
 
@@ -124,7 +124,7 @@ def _right_by_layer(word: str) -> list[int]:
     encoder, tokenizer = load_encoder()
     senses = [sense for sense, _, _ in SETS[word]]
     x = torch.stack([word_vectors(encoder, tokenizer, text, word) for *_, text in SETS[word]], 1)
-    cosines = cosine_similarity(x[:, :, None], x[:, None]).numpy()  # [L + 1, N, N]
+    cosines = cosine_similarity(x[:, :, None], x[:, None])  # [L + 1, N, N]
     return [
         sum(senses[nearest_other(one, i)] == sense for i, sense in enumerate(senses))
         for one in cosines

@@ -5,7 +5,7 @@ import math
 import torch
 
 from .. import plots
-from ..softmax import softmax
+from ..softmax import margin_needed, softmax
 from .base import Explorable, Numbers
 from .controls import slider, steps
 
@@ -18,11 +18,6 @@ def weights_of(n: int, margin: float) -> tuple[float, float]:
     scores[0] = margin
     one, other = softmax(scores)[:2].tolist()
     return one, other
-
-
-def margin_needed(n: int, target: float) -> float:
-    """The lead that gives one key the weight `target` among n: log((n − 1) p / (1 − p))."""
-    return math.log((n - 1) * target / (1 - target))
 
 
 class AttentionDilution(Explorable):

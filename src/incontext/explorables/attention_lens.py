@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from traitlets import TraitError, Unicode, observe, validate
 
-from incontext import plots
+from incontext import plots, reading
 from incontext.pretrained import load_encoder
 from incontext.softmax import softmax
 
@@ -57,10 +57,7 @@ class AttentionLens(Explorable):
         self._data, self._tokens, self._scores, self._first = {}, {}, {}, {}
         for text, word in focus.items():
             ids = tokenizer.encode(text)
-            with torch.no_grad():
-                attentions = torch.cat(encoder(ids[None]).attentions)
-            # The logarithm of a softmax row is its scores, up to a constant that softmax ignores.
-            scores = attentions.double().log().clamp(min=-40)
+            scores = torch.cat(reading.scores(encoder, ids[None])).double()  # [L, H, T, T]
             self._tokens[text] = tokenizer.tokens(ids)
             packed, self._scores[text] = pack(scores.numpy())
             self._first[text] = self._tokens[text].index(word) + 1 if word else 2

@@ -4,82 +4,16 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from traitlets import TraitError, Unicode, validate
 
 from incontext import plots
+from incontext.contextual import SETS, nearest_other, planes, within_and_between, word_vectors
 from incontext.embeddings import cosine_similarity
 from incontext.pretrained import load_encoder
 
 from .base import Explorable, Numbers, pack
 from .controls import integer
-
-# For each word its sentences: the sense, the cue (a word of the sentence that names the point on
-# the map), the text. In "bat" and "it" the word stands at the same position in every sentence, so
-# its vectors start out equal.
-SETS = {
-    "bank": [
-        ("money", "money", "I deposited money at the bank."),
-        ("money", "account", "She opened an account at the bank."),
-        ("money", "loan", "The bank approved the loan."),
-        ("money", "teller", "He works as a teller in a bank."),
-        ("river", "river", "I sat on the river bank."),
-        ("river", "stream", "The stream had worn away its bank."),
-        ("river", "fished", "We fished from the grassy bank."),
-        ("river", "pond", "I walked along the pond, and noticed one of the trees along the bank."),
-    ],
-    "it": [
-        ("chicken", "tired", "The chicken didn't cross the road because it was too tired."),
-        ("chicken", "scared", "The chicken didn't cross the road because it was too scared."),
-        ("chicken", "lazy", "The chicken didn't cross the road because it was too lazy."),
-        ("chicken", "hungry", "The chicken didn't cross the road because it was too hungry."),
-        ("road", "wide", "The chicken didn't cross the road because it was too wide."),
-        ("road", "long", "The chicken didn't cross the road because it was too long."),
-        ("road", "busy", "The chicken didn't cross the road because it was too busy."),
-        ("road", "muddy", "The chicken didn't cross the road because it was too muddy."),
-    ],
-    "seal": [
-        ("animal", "ice", "The seal swam under the ice."),
-        ("animal", "rocks", "A seal lay on the rocks by the sea."),
-        ("animal", "fish", "The seal caught a fish."),
-        ("stamp", "letter", "The letter bore the king's seal."),
-        ("stamp", "wax", "He pressed his seal into the wax."),
-        ("stamp", "ring", "The seal on the ring was gold."),
-        ("to shut", "jar", "Seal the jar with a lid."),
-        ("to shut", "box", "They seal the box with tape."),
-    ],
-    "match": [
-        ("flame", "burn", "The match will burn your fingers."),
-        ("flame", "candle", "She struck a match to light the candle."),
-        ("flame", "fire", "He lit the fire with his last match."),
-        ("flame", "box", "There was one match left in the box."),
-        ("game", "won", "They won the match in extra time."),
-        ("game", "tennis", "The tennis match lasted four hours."),
-        ("game", "referee", "The referee stopped the match."),
-        ("game", "team", "The team lost the match."),
-    ],
-    "spring": [
-        ("season", "flowers", "The flowers bloom in spring."),
-        ("season", "birds", "Birds return in early spring."),
-        ("season", "rain", "Last spring we had a lot of rain."),
-        ("coil", "mattress", "The spring in the mattress broke."),
-        ("coil", "metal", "A metal spring pushes the lid open."),
-        ("coil", "clock", "The clock needs a new spring."),
-        ("water", "mountain", "We drank from the mountain spring."),
-        ("water", "rises", "Cold water rises from the spring."),
-    ],
-    "bat": [
-        ("animal", "cave", "The bat slept in the dark cave."),
-        ("animal", "insects", "The bat caught insects at night."),
-        ("animal", "wings", "The bat spread its wings."),
-        ("animal", "barn", "The bat hung from the roof of the barn."),
-        ("club", "ball", "The bat cracked when it hit the ball."),
-        ("club", "wood", "The bat was carved from ash wood."),
-        ("club", "player", "The bat felt heavy in the hands of the player."),
-        ("club", "baseball", "The bat is swung at a baseball."),
-    ],
-}
 
 Sentences = Sequence[tuple[str, str, str]]
 
@@ -116,9 +50,9 @@ class WordInContext(Explorable):
                 [word_vectors(encoder, tokenizer, text, word) for *_, text in sentences], dim=1
             ).double()
             cosines = cosine_similarity(vectors[:, :, None], vectors[:, None])
-            points, self._kept[word] = planes(vectors.numpy())
+            points, self._kept[word] = planes(vectors)
             packed_cosines, self._cosines[word] = pack(cosines.numpy())
-            packed_points, self._points[word] = pack(points)
+            packed_points, self._points[word] = pack(points.numpy())
             self._floors[word] = math.floor(20 * cosines.min().item()) / 20
             self._data[word] = {
                 "sentences": [
@@ -205,64 +139,6 @@ class WordInContext(Explorable):
             f"matrix of cosines and as points on a plane, named {', '.join(cues)}. The mean cosine "
             f"is {same:.2f} within a sense and {other:.2f} between senses."
         )
-
-
-def word_vectors(encoder, tokenizer, text: str, word: str) -> torch.Tensor:
-    """The vectors of a word in a text after each layer, embeddings first: [L + 1, C]."""
-    ids = tokenizer.encode(text)
-    places = [i for i, number in enumerate(ids.tolist()) if number == tokenizer.id_of(word)]
-    if len(places) != 1:
-        raise ValueError(f"word={word!r} must occur once in {text!r}, found {len(places)}")
-    with torch.no_grad():
-        states = encoder(ids[None]).hidden_states
-    return torch.stack([state[0, places[0]] for state in states])
-
-
-def planes(vectors: np.ndarray) -> tuple[np.ndarray, list[float | None]]:
-    """For each layer the points on the plane that keeps most of their spread, and its share.
-
-    vectors: [L, N, C]. Each is scaled to length 1, so that the squared distance of two is
-    2 − 2 cos. Each layer has a plane of its own (principal components), because no common one would
-    do: over all layers together the best plane keeps less than a third of the last layer's spread.
-    From the last layer downwards each picture is turned or mirrored, never stretched, onto the one
-    above (orthogonal Procrustes).
-
-    Returns points [L, N, 2] and L shares in [0, 1], None where all vectors are equal.
-    """
-    directions = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-    centred = directions - directions.mean(axis=1, keepdims=True)
-    points = np.zeros((*vectors.shape[:2], 2))
-    kept: list[float | None] = [None] * len(vectors)
-    for layer in reversed(range(len(vectors))):
-        left, sizes, _ = np.linalg.svd(centred[layer], full_matrices=False)
-        spread = (sizes**2).sum()
-        if spread < 1e-9:
-            continue
-        flat = left[:, :2] * sizes[:2]
-        if layer == len(vectors) - 1:
-            flat *= np.where(flat[0] > 0, -1, 1)  # a component has no sign of its own
-        else:
-            a, _, b = np.linalg.svd(flat.T @ points[layer + 1])
-            flat = flat @ a @ b
-        points[layer] = flat
-        kept[layer] = float((sizes[:2] ** 2).sum() / spread)
-    return points, kept
-
-
-def nearest_other(cosines: np.ndarray, i: int) -> int:
-    """The sentence most like sentence i, itself left out."""
-    others = cosines[i].copy()
-    others[i] = -np.inf
-    return int(others.argmax())
-
-
-def within_and_between(cosines: np.ndarray, senses: Sequence[str]) -> tuple[float, float]:
-    """Mean cosine over pairs of one sense, and over pairs of two."""
-    same, other = [], []
-    for i, sense in enumerate(senses):
-        for j in range(i):
-            (same if senses[j] == sense else other).append(float(cosines[i, j]))
-    return float(np.mean(same)), float(np.mean(other))
 
 
 def _check(word: str, sentences: Sentences) -> None:
