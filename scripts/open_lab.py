@@ -14,6 +14,8 @@ from incontext.sphinx.copies import renew
 
 BUILT = Path("_build/html/notebooks")
 OWN = Path("notebooks")
+# The notebooks are plain Markdown, and jupyterlab-myst shows no formula inside a folded hint.
+WITHOUT_MYST = Path(__file__).with_name("learner_lab")
 SOURCES = (
     "chapters", "src/incontext", "_config.yml", "_toc.yml", "references.bib", "pyproject.toml",
     "requirements-package.txt", "requirements-models.txt",
@@ -55,6 +57,10 @@ def main() -> None:
         build_if_needed()
         for line in renew(BUILT, OWN, date.today()):
             print(line)
+        others = os.environ.get("JUPYTER_CONFIG_PATH")
+        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
+            filter(None, [str(WITHOUT_MYST), others])
+        )
         print(f"Your notebooks are in {OWN}/. Nothing that you write there is overwritten.")
         start += [f"--notebook-dir={OWN}", "index.ipynb"]
     sys.stdout.flush()
