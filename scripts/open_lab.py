@@ -15,7 +15,7 @@ from incontext.sphinx.copies import renew
 BUILT = Path("_build/html/notebooks")
 OWN = Path("notebooks")
 # The notebooks are plain Markdown, and jupyterlab-myst shows no formula inside a folded hint.
-WITHOUT_MYST = Path(__file__).with_name("learner_lab")
+WITHOUT_MYST = Path(__file__).resolve().with_name("learner_lab")
 SOURCES = (
     "chapters", "src/incontext", "_config.yml", "_toc.yml", "references.bib", "pyproject.toml",
     "requirements-package.txt", "requirements-models.txt",
