@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 from docutils import nodes
+from jupyter_cache import get_cache
+from myst_nb.sphinx_ import NbMetadataCollector
 from myst_nb.sphinx_ext import OUTPUT_FOLDER
 from nbformat.v4 import new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
@@ -176,11 +178,20 @@ def _authors(entry) -> str:
 
 
 def _executed(app: Sphinx, page: str):
-    """The page as it was executed; a page without code, as one cell of prose."""
-    if page in getattr(app.env, "nb_metadata", {}):
-        path = Path(app.outdir).parent / OUTPUT_FOLDER / f"{page}.ipynb"
-        return nbformat.read(path, as_version=4)
-    return new_notebook(cells=[new_markdown_cell(_source(app, page))])
+    """The page as it was executed; a page without code, as one cell of prose.
+
+    MyST-NB 1.4 leaves the notebook without its outputs where they come from the cache: they are put
+    in, here and in the file, which the tests run again and compare.
+    """
+    if not NbMetadataCollector.get_exec_data(app.env, page):
+        return new_notebook(cells=[new_markdown_cell(_source(app, page))])
+    path = Path(app.outdir).parent / OUTPUT_FOLDER / f"{page}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    if not any(cell.get("outputs") for cell in notebook.cells):
+        cache = get_cache(app.env.mystnb_config.execution_cache_path)
+        _, notebook = cache.merge_match_into_notebook(notebook)
+        nbformat.write(notebook, path)
+    return notebook
 
 
 def write_editions(app: Sphinx, exception) -> None:
