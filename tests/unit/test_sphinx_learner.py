@@ -5,7 +5,7 @@ import json
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from incontext.sphinx.learner import learners_edition, names
+from incontext.sphinx.learner import _given, learners_edition, names
 from incontext.sphinx.plain import Book, NoPlainForm
 
 BOOK = Book(pages={"scaling": "Scaling"}, numbers={"ex-double": "6.1", "fig-spread": "6.2"})
@@ -39,6 +39,8 @@ Twice.
 STUB = """\
 from incontext import exercises
 
+data = [4]
+
 
 def double(x):
     ...  # your code
@@ -47,7 +49,7 @@ def double(x):
 exercises.check(double)"""
 SOLUTION = [
     new_markdown_cell("```{solution-start} ex-double\n:class: dropdown\n```\n\nBecause."),
-    code("def solved(x):\n    return factor * x\n\n\nexercises.check(solved)"),
+    code("def solved(x):\n    return factor * x + 0 * len(data)\n\n\nexercises.check(solved)"),
     new_markdown_cell("So it is.\n\n```{solution-end}\n```\n\n## After"),
 ]
 
@@ -126,12 +128,12 @@ def test_solutions_stand_in_the_second_notebook_and_run_by_themselves():
     first, title, *rest = sources(made.solutions)
     assert first == "first = True" and title.startswith("# Solutions: Scaling")
     assert "(scaling.ipynb)" in title
-    assert rest[:2] == ["factor = 2\nunused = 3", "from incontext import exercises"]
+    assert rest[:2] == ["factor = 2\nunused = 3", "from incontext import exercises\ndata = [4]"]
     task, solution, after = rest[2:]
     assert "## Exercise 6.1: Double" in task and "Write `double`." in task and "Because." in task
     assert solution.startswith("def solved") and after == "So it is."
-    shown = {"exercises": type("E", (), {"check": staticmethod(print)})}
-    exec("\n".join(c for c in rest if c.startswith(("factor", "def"))), shown)
+    shown = {"data": [4], "exercises": type("E", (), {"check": staticmethod(print)})}
+    exec("\n".join(c for c in rest if c.startswith(("factor", "data", "def"))), shown)
     assert shown["solved"](4) == 8
 
 
@@ -168,3 +170,15 @@ def test_the_same_chapter_gives_the_same_notebook():
 def test_names_that_a_cell_makes_and_uses(source, made, used):
     found_made, found_used = names(source)
     assert found_made == made and used <= found_used <= used | made
+
+
+@pytest.mark.parametrize(
+    ("place", "given"),
+    [
+        ("import a\n\nmine = ...\n\ncheck(mine)", "import a"),
+        ("data = x[..., 0]\ncheck(...)", "data = x[..., 0]"),
+        ("def mine(x):\n    ...  # your code\n\n\ncheck(mine)", ""),
+    ],
+)
+def test_what_is_given_with_an_exercise(place, given):
+    assert _given(place) == given

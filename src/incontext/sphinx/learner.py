@@ -155,7 +155,7 @@ class _Chapter:
             self.learner.append(shown)
             self._add_caption(cell.metadata.get("mystnb", {}).get("figure", {}))
             is_place = not self.place_for_code
-            self.shown.append(new_code_cell(_imports(cell.source)) if is_place else shown)
+            self.shown.append(new_code_cell(_given(cell.source)) if is_place else shown)
             self.place_for_code = True
 
     def _add_predictions(self, asked: list[dict]) -> None:
@@ -201,10 +201,25 @@ def _needed(shown: list[NotebookNode], wanting: list[NotebookNode]) -> list[Note
     return needed[::-1]
 
 
-def _imports(code: str) -> str:
-    """The lines that import something: all that a solution takes from an exercise's place."""
-    imports = (n for n in ast.parse(code).body if isinstance(n, ast.Import | ast.ImportFrom))
-    return "\n".join(ast.unparse(node) for node in imports)
+def _given(code: str) -> str:
+    """What an exercise's place holds beside what the reader fills in: imports, data."""
+    given, readers = [], set()
+    for statement in ast.parse(code).body:
+        source = ast.get_source_segment(code, statement)
+        made, used = names(source)
+        if any(map(_is_empty, ast.walk(statement))) or used & readers:
+            readers |= made
+        else:
+            given.append(source)
+    return "\n".join(given)
+
+
+def _is_empty(node: ast.AST) -> bool:
+    """Whether this is `...`, `x = ...` or `check(...)`, and not, for instance, `x[..., 0]`."""
+    values = [node.value] if isinstance(node, ast.Expr | ast.Assign) else getattr(node, "args", [])
+    return isinstance(values, list) and any(
+        isinstance(value, ast.Constant) and value.value is ... for value in values
+    )
 
 
 def names(code: str) -> tuple[set[str], set[str]]:
