@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "config": ["checks"],
     "corpus": ["checks"],
     "contextual": ["checks"],
+    "skip_gram": ["checks"],
     "block": [*CORE, "config"],
     "transformer": [*CORE, "positions", "config", "block"],
     "generation": STACK,
@@ -56,6 +57,7 @@ ARITHMETIC = [
 DRAWING = {"matplotlib", "anywidget", "ipywidgets", "traitlets", "IPython", "bertviz", "sphinx"}
 
 MODULES_OF = {
+    "learning": ["corpus", "skip_gram"],
     "static-embeddings": ["embeddings"],
     "contextual-embeddings": ["contextual", "pretrained"],
     "positional-encoding": ["positions"],
