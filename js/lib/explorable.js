@@ -31,7 +31,8 @@ export function explorable(definition) {
 /** What the learner changed with all that follows from it, to be written as one change. */
 export function consequences(definition, before, change, data) {
   const changes = { ...change };
-  for (const trait of Object.keys(change)) {
+  const changed = Object.keys(change).filter((trait) => change[trait] !== before[trait]);
+  for (const trait of changed) {
     Object.assign(changes, definition.react?.(trait, { ...before, ...changes }, data));
   }
   const after = { ...before, ...changes };

@@ -151,7 +151,7 @@ def read_tokenizer(fields: Fields) -> Tokenizer:
             before=[fields.get("tokenizer.ggml.bos_token_id")] if begins else [],
             padding=fields.get("tokenizer.ggml.padding_token_id", 0),
         )
-    except Exception as error:  # tokenizers raises nothing more particular
+    except ValueError as error:
         raise ValueError(f"{fields.path} has a vocabulary that does not fit: {error}") from None
 
 

@@ -176,9 +176,14 @@ class BytePairTokenizer(Tokenizer):
         before: Sequence[int] = (),
         padding: int = 0,
     ) -> None:
+        vocabulary = {token: number for number, token in enumerate(spellings)}
+        pairs = [tuple(pair.split(" ")) for pair in merges]
+        for pair in pairs:
+            if len(pair) != 2 or not vocabulary.keys() >= {*pair, "".join(pair)}:
+                raise ValueError(f"merges must join two tokens to a third, got {' '.join(pair)!r}")
         byte_of, special = byte_spelling(), frozenset(special)
         self._bytes = [
-            token.encode() if number in special else bytes(byte_of[each] for each in token)
+            token.encode() if number in special else _spelled(token, byte_of)
             for number, token in enumerate(spellings)
         ]
         shown = [token.decode(errors="backslashreplace") for token in self._bytes]
@@ -186,8 +191,6 @@ class BytePairTokenizer(Tokenizer):
         self._before = list(before)
         self._single_bytes = {token[0] for token in self._bytes if len(token) == 1}
 
-        vocabulary = {token: number for number, token in enumerate(spellings)}
-        pairs = [tuple(pair.split(" ")) for pair in merges]
         self._inner = tokenizers.Tokenizer(models.BPE(vocabulary, pairs))
         self._inner.pre_tokenizer = pre_tokenizers.Sequence(
             [
@@ -219,6 +222,13 @@ def byte_spelling() -> dict[str, int]:
     return {chr(byte): byte for byte in visible} | {
         chr(0x100 + n): byte for n, byte in enumerate(others)
     }
+
+
+def _spelled(token: str, byte_of: Mapping[str, int]) -> bytes:
+    try:
+        return bytes(byte_of[character] for character in token)
+    except KeyError as unknown:
+        raise ValueError(f"spellings must spell bytes, got {token!r} with {unknown}") from None
 
 
 def whole_words(tokenizer: Tokenizer) -> Int[Tensor, " n"]:

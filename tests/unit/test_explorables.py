@@ -17,7 +17,7 @@ FIELD_LABELS = {
     "Temperature", "Heads", "Head", "Layer", "Position", "d_k", "Sequence length", "Training step",
     "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c", "Exclude inputs",
     "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance", "Divide by √d_k",
-    "Causal mask", "Query", "Key", "Value",
+    "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k", "Top-p", "Seed", "Draws",
 }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_figure_has_what_the_page_needs(explorable):
 
 def test_caption_says_where_the_numbers_come_from(explorable):
     words = {
-        "learned": "Learned weights: all-MiniLM-L6-v2",
+        "learned": "Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct)",
         "random": r"[Rr]andom weights.*seed",
         "illustrative": "Illustrative",
         "exact": "Exact",

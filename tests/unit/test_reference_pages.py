@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pybtex.database import parse_file
 
-from incontext.pretrained import load_encoder
+from incontext.pretrained import load_decoder, load_encoder
 
 ROOT = Path(__file__).parents[2]
 NOTATION = (ROOT / "chapters/notation.md").read_text(encoding="utf-8")
@@ -14,16 +14,16 @@ GLOSSARY = (ROOT / "chapters/glossary.md").read_text(encoding="utf-8")
 SOURCES = parse_file(str(ROOT / "references.bib"), bib_format="bibtex").entries
 
 
-def sizes():
-    """The last column of the table "Letters that count", by the name that code gives the row."""
+def sizes(column):
+    """A column of the table "Letters that count", by the name that code gives the row."""
     rows = [
         line.strip().strip("|").split("|") for line in NOTATION.splitlines() if line.startswith("|")
     ]
     found = {}
     for row in rows:
-        name = re.search(r"`(n_\w+|d_\w+|vocab_size)`", row[2]) if len(row) == 4 else None
+        name = re.search(r"`(n_\w+|d_\w+|vocab_size)`", row[2]) if len(row) == 5 else None
         if name:
-            found[name[1]] = int(row[3].strip().replace(",", ""))
+            found[name[1]] = int(row[column].strip().replace(",", ""))
     return found
 
 
@@ -36,15 +36,13 @@ def terms():
     ]
 
 
-def test_the_sizes_in_the_notation_are_the_real_models():
-    encoder, _ = load_encoder("minilm")
-    shapes = {tuple(parameter.shape) for parameter in encoder.parameters()}
-    written = sizes()
-    width = written["d_model"]
-    for name in ("d_model", "n_heads", "n_layers", "vocab_size", "n_positions"):
-        assert written[name] == getattr(encoder, name)
-    assert written["d_k"] * written["n_heads"] == width
-    assert (written["d_ff"], width) in shapes
+@pytest.mark.parametrize(("load", "column"), [(load_encoder, 3), (load_decoder, 4)])
+def test_the_sizes_in_the_notation_are_the_real_models(load, column):
+    config = load()[0].config
+    written = sizes(column)
+    assert written.pop("n_kv_heads") == (config.n_kv_heads or config.n_heads)
+    assert written == {name: getattr(config, name) for name in written}
+    assert len(written) == 7
 
 
 def test_the_glossary_is_in_order_and_defines_each_term_once():

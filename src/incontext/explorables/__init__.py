@@ -6,6 +6,7 @@ from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
 from .multi_head import MultiHead
+from .next_token import NextToken
 from .positions import Positions
 from .rotary import Rotary
 from .scaling import Scaling
@@ -19,6 +20,7 @@ __all__ = [
     "AttentionDilution",
     "AttentionLens",
     "MultiHead",
+    "NextToken",
     "Positions",
     "Rotary",
     "Scaling",

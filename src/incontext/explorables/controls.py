@@ -48,9 +48,9 @@ def integer(label: str, default: int, *, minimum: int, maximum: int, symbol: str
 
 
 def steps(
-    label: str, default: float | int, values: Sequence[float | int], symbol: str = ""
+    label: str, default: float | int | str, values: Sequence[float | int | str], symbol: str = ""
 ) -> Enum:
-    """A slider that stops only at the listed values, such as the divisors of d_model."""
+    """A slider that stops only at the listed values, such as the divisors of d_model, or "all"."""
     return _declare(
         Enum(list(values), default_value=default), "steps", label, values=list(values),
         symbol=symbol,
