@@ -16,6 +16,7 @@ HEADS = [1, 2, 4, 6, 8, 12, 16]
 class Alibi(Explorable):
     name = "alibi"
     title = "A penalty for distance"
+    try_first = "Move Head from 1 to 8 and watch how much farther back the weight reaches."
     provenance = "exact"
     caption = (
         "The number that ALiBi adds to a score, by distance, in every head, and the weights that "

@@ -50,6 +50,7 @@ def _matrix(label: str, name: str):
 class AttentionByHand(Explorable):
     name = "attention-by-hand"
     title = "Attention by hand"
+    try_first = "Change one number of Q and follow it through scores, weights and output."
     provenance = "exact"
     caption = (
         "Attention in four steps, for three tokens in three dimensions. A token keeps its row and "

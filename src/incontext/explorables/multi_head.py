@@ -23,6 +23,7 @@ SEED = 1
 class MultiHead(Explorable):
     name = "multi-head"
     title = "One width, many heads"
+    try_first = "Move Heads from 1 to 24 and watch d_k shrink while the parameters stay the same."
     provenance = "random"
     caption = (
         f"One layer of attention over {len(TOKENS)} tokens, d_model = {D_MODEL}. Choose a head in "
