@@ -1,10 +1,10 @@
 // A wave for every pair of dimensions: the table of sinusoids, one row of it, and its products.
 
-import { dragHandlers } from "../lib/bars.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number } from "../lib/format.js";
 import { dot, range } from "../lib/math.js";
+import { dragHandlers } from "../lib/pointer.js";
 
 const SHADES = 12; // on either side of zero; one path each, instead of an element for each cell
 
@@ -73,7 +73,7 @@ function table(view, width, api) {
   const [inner, down, across] = [width - left - 2, tall / n_positions, (width - left - 2) / d_model];
   const y = top + position * down;
   return h("svg", {
-    class: "ic-draggable", style: "touch-action:none;cursor:ns-resize", width, height: top + tall + 30, viewBox: `0 0 ${width} ${top + tall + 30}`, role: "img",
+    class: "ic-draggable", style: "cursor:ns-resize", width, height: top + tall + 30, viewBox: `0 0 ${width} ${top + tall + 30}`, role: "img",
     "aria-label": `Table of ${n_positions} positions by ${d_model} dimensions, row ${position} outlined`,
     ...dragHandlers((_, share) => choose(api, n_positions, (share * (top + tall + 30) - top) / tall)),
   },

@@ -1,12 +1,12 @@
 // What happens to softmax as queries and keys get more components, with and without √d_k?
 
-import { dragHandlers } from "../lib/bars.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, percent } from "../lib/format.js";
 import { range, softmax, sum } from "../lib/math.js";
 import { unpack } from "../lib/pack.js";
+import { dragHandlers } from "../lib/pointer.js";
 
 const PLAIN = "var(--ic-2)";
 const DIVIDED = "var(--ic-1)";

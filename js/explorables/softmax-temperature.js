@@ -1,12 +1,13 @@
 // Turn scores into weights, and heat or cool the result. A key keeps its colour from score to
 // weight.
 
-import { bar, dragHandlers } from "../lib/bars.js";
+import { bar } from "../lib/bars.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { entropy, softmax } from "../lib/math.js";
+import { dragHandlers } from "../lib/pointer.js";
 
 const COLOURS = [1, 2, 3, 4, 5, 6].map((i) => `var(--ic-${i})`).concat("#f0e442", "var(--ic-text)");
 

@@ -10,6 +10,7 @@ from .positions import Positions
 from .rotary import Rotary
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
+from .two_sentences import TwoSentences
 from .word_in_context import WordInContext
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "Rotary",
     "Scaling",
     "SoftmaxTemperature",
+    "TwoSentences",
     "WordInContext",
 ]
