@@ -8,7 +8,7 @@ import os
 
 from sphinx.application import Sphinx
 
-from . import cache, citations, exercises, explorables, figures, math, streams
+from . import cache, catalogue, citations, exercises, explorables, figures, math, streams
 
 # Under file:// a browser refuses the fetches with which the search page makes its excerpts.
 SEARCH_FROM_FOLDER = (
@@ -52,6 +52,6 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", remove_thebe)
     app.connect("html-page-context", drop_widget_state, priority=100)
     app.add_js_file(None, body=SEARCH_FROM_FOLDER)
-    for part in (math, cache, citations, explorables, exercises, figures, streams):
+    for part in (math, cache, catalogue, citations, explorables, exercises, figures, streams):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
