@@ -15,9 +15,9 @@ from incontext.explorables.controls import slider
 
 FIELD_LABELS = {
     "Temperature", "Number of heads", "Head", "Layer", "Position", "d_k", "Sequence length",
-    "Training step", "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c", "Exclude inputs",
-    "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance", "Divide by √d_k",
-    "Causal mask", "Query", "Key", "Value",
+    "Training step", "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c",
+    "Exclude inputs", "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance",
+    "Divide by √d_k", "Causal mask", "Query", "Key", "Value",
 }  # fmt: skip
 
 

@@ -69,7 +69,9 @@ class Alibi(Explorable):
         colors = [plots.CATEGORIES[0]] * N_KEYS
         colors[self.distance] = plots.CATEGORIES[1]
         right.bar(range(N_KEYS), weights.tolist(), color=colors)
-        right.set(ylim=(0, HIGHEST), xlabel="Distance", title=f"Weight in head {self.head}, equal scores")
+        right.set(
+            ylim=(0, HIGHEST), xlabel="Distance", title=f"Weight in head {self.head}, equal scores"
+        )
 
     def alt(self):
         bias = self._bias()[self.head - 1]
