@@ -159,30 +159,29 @@ function mount(definition, { model, el }) {
     lookAhead();
   }
 
-  /** Shows `children` unseen, calls measure with where they are, and takes them away. */
-  function trial(children, measure) {
+  /** How tall each of `children` would be here. */
+  function heightsOf(children) {
     const place = document.createElement("div");
     place.className = "ic-trial";
     place.inert = true;
     body.append(place);
     patch(place, children);
-    const measured = measure(place);
+    const heights = [...place.children].map((node) => Math.ceil(node.getBoundingClientRect().height));
     place.remove();
-    return measured;
+    return heights;
   }
 
-  const heightOf = (node) => Math.ceil(node.getBoundingClientRect().height);
-  const following = (change) => {
+  function following(change) {
     const before = read();
     return { ...before, ...consequences(definition, before, change, prepared) };
-  };
+  }
 
   function reserveSentence() {
     const states = spec.controls.flatMap((one) => samples(one).map((value) => following({ [one.trait]: value })));
     const texts = states.map((values) => definition.sentence(definition.compute({ values, data: prepared })));
-    const tallest = trial([...new Set(texts)].map((text) => h("p", { class: "ic-sentence" }, text)),
-      (place) => Math.max(...[...place.children].map(heightOf)));
-    steady[0].style.minHeight = `${Math.max(tallest, steady[0].offsetHeight)}px`;
+    const heights = heightsOf([...new Set(texts)].map((text) => h("p", { class: "ic-sentence" }, text)));
+    const tallest = Math.max(...heights, steady[0].offsetHeight);
+    if (tallest > 0) steady[0].style.minHeight = `${tallest}px`; // 0 while it is not in the document
   }
 
   function lookAhead() {
@@ -201,10 +200,10 @@ function mount(definition, { model, el }) {
   function tryOut(change) {
     const values = following(change);
     const view = definition.compute({ values, data: prepared });
-    const heights = trial([
+    const heights = heightsOf([
       h("p", { class: "ic-sentence" }, definition.sentence(view)),
       h("div", { class: "ic-picture" }, definition.draw(view, apiFor(values, `${id}-trial`))),
-    ], (place) => [...place.children].map(heightOf));
+    ]);
     steady.forEach((node, i) => {
       const present = node.offsetHeight;
       const spare = i === 1 ? SPARE * present : Infinity; // a line of text is always worth it
