@@ -58,10 +58,12 @@
       (node) => node.getBoundingClientRect().top >= top && !node.closest(".printed, .cell_input, details"),
     );
     const was = stays?.getBoundingClientRect().top;
+    root.style.overflowAnchor = "none"; // the browser's own way to do this would come on top
     change();
     if (stays && scrollY > 0) {
       scrollBy({ top: stays.getBoundingClientRect().top - was, behavior: "instant" });
     }
+    setTimeout(() => { root.style.overflowAnchor = ""; }, 100);
   }
 
   function turn(on) {

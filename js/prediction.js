@@ -65,7 +65,7 @@ function render({ model, el }) {
   // A reply is to the answer it was given for, and goes with it. Its place is kept, so that nothing moves.
   form.addEventListener("input", () => {
     if (!["right", "wrong", "unanswered"].includes(form.dataset.state)) return;
-    output.style.minHeight = `${output.offsetHeight}px`;
+    output.style.minHeight = `${output.getBoundingClientRect().height}px`;
     output.textContent = "";
     form.dataset.state = "changed";
   });
