@@ -43,7 +43,8 @@ export default explorable({
 
   sentence({ head, slope, distance, penalties, weights, n_keys }) {
     const times = Math.exp(-penalties[distance]);
-    const compared = distance === 0 ? "It is the query’s own position, which pays nothing" : `The query’s own position gets ${times < 1e6 ? number(times) : `${Math.round(times / 1e6)} million`} times as much`;
+    const factor = times < 1.01 ? "hardly more" : `${times < 1e6 ? number(times) : `${Math.round(times / 1e6)} million`} times as much`;
+    const compared = distance === 0 ? "It is the query’s own position, which pays nothing" : `The query’s own position gets ${factor}`;
     return `Head ${head} takes ${number(slope)} (1/${number(1 / slope)}) off the score for each position, and so ${number(slope * distance)} at distance ${distance}. Of ${n_keys} keys that fit equally well, the one there gets ${percent(weights[distance])} of the weight. ${compared}.`;
   },
 

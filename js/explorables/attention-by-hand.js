@@ -57,13 +57,13 @@ export default explorable({
     const looks = steps.weight.map((row, i) => {
       const top = argmax(row);
       const ties = row.flatMap((w, j) => (Math.abs(w - row[top]) < 1e-9 ? [j] : []));
-      if (ties.length === row.length) return `“${tokens[i]}” gives all of them the same`;
+      if (ties.length === row.length) return `“${tokens[i]}” looks at all three equally`;
       const whom = ties.map((j) => (j === i ? "itself" : `“${tokens[j]}”`)).join(" and ");
       const share = ties.length > 1 ? `${percent(row[top])} each` : percent(row[top]);
-      return `“${tokens[i]}” gives most to ${whom} (${share})`;
+      return `“${tokens[i]}” looks most at ${whom} (${share})`;
     });
     const rule = causal ? ", with no token seeing a later one" : "";
-    return `At T = ${number(temperature)}${rule}: ${looks.join("; ")}.`;
+    return `At T = ${number(temperature)}${rule}: ${looks.slice(0, -1).join(", ")}, and ${looks.at(-1)}.`;
   },
 
   draw(view, api) {

@@ -46,7 +46,7 @@ export default explorable({
     const split = heads === 1
       ? `One head compares all ${d_model} dimensions of q and k`
       : `Each of ${heads} heads compares ${d_k} of the ${d_model} dimensions of q and k`;
-    return `${split}. The layer has ${n_parameters} parameters, whatever H is. In head ${head} at T = ${number(temperature)}, “${tokens[query]}” looks most sharply: it gives ${percent(peaks[query])} to “${tokens[key]}”.`;
+    return `${split}. The layer has ${n_parameters} parameters, whatever H is. In head ${head} at T = ${number(temperature)}, “${tokens[query]}” looks most sharply: it gives ${percent(peaks[query])} of its weight to ${key === query ? "itself" : `“${tokens[key]}”`}.`;
   },
 
   draw(view, api) {

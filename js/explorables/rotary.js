@@ -51,7 +51,7 @@ export default explorable({
 
   sentence({ position, offset, pair, speeds, parts, score }) {
     const degrees = (offset * speeds[pair - 1] * 180) / Math.PI;
-    return `Key at ${position}, query at ${position + offset}: offset ${offset}. In pair ${pair} that turns the query ${degrees >= 100 ? Math.round(degrees) : number(degrees)}° further than the key, and the pair adds ${fixed(parts[pair - 1])} to the score, which is ${fixed(score)} in all.`;
+    return `With the key at position ${position} and the query at ${position + offset}, the offset is ${offset}. In pair ${pair} the query is turned ${degrees >= 100 ? Math.round(degrees) : number(degrees)}° further than the key, and the pair adds ${fixed(parts[pair - 1])} to a score of ${fixed(score)} in all.`;
   },
 
   draw(view, api) {

@@ -56,7 +56,7 @@ export default explorable({
       : top.length === scores.length
         ? `all ${scores.length} keys take ${share} each`
         : `keys ${listed(top.map((i) => i + 1))} (score ${number(highest)}) take ${share} each`;
-    return `At T = ${number(temperature)}, ${who}. Entropy ${fixed(spread)} of at most ${fixed(uniform)} nats: as spread out as ${fixed(Math.exp(spread), 1)} equal keys.`;
+    return `At T = ${number(temperature)}, ${who}. The entropy is ${fixed(spread)} nats of at most ${fixed(uniform)}, as if ${fixed(Math.exp(spread), 1)} keys shared the weight equally.`;
   },
 
   draw(view, api) {

@@ -131,7 +131,7 @@ class Explorable(anywidget.AnyWidget):
         return {}
 
     def limits(self) -> dict[str, int]:
-        """Maxima that depend on other controls, such as Head on Heads."""
+        """Maxima that depend on other controls, such as Head on Number of heads."""
         return {}
 
     def numbers(self) -> Numbers:
