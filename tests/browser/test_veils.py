@@ -1,5 +1,7 @@
 """A result that answers a prediction stays veiled until the reader has committed an answer."""
 
+import json
+
 import pytest
 import site_under_test as site
 
@@ -92,8 +94,10 @@ def test_nothing_is_veiled_without_javascript_or_on_paper(visit, chapter):
 
 
 def test_the_words_of_the_veil_are_not_searched():
-    index = (site.SITE / "searchindex.js").read_text(encoding="utf-8")
-    assert '"guess"' not in index or "without guessing" not in index
+    text = (site.SITE / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+    found = index["terms"].get("guess", [])
+    assert len(found if isinstance(found, list) else [found]) < len(PAGES)
 
 
 @pytest.mark.parametrize("chapter", PAGES[:2])
