@@ -114,6 +114,12 @@
     openTarget();
   });
   addEventListener("hashchange", openTarget);
+  addEventListener("pageshow", ({ persisted }) => { // come back to, after it was switched elsewhere
+    if (!persisted) return;
+    try {
+      show(localStorage.getItem("concepts") === "only");
+    } catch { /* as it was */ }
+  });
 
   // Veils: a result stays covered until the prediction before it was answered, or the reader asks.
 
