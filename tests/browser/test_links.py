@@ -24,7 +24,7 @@ DISTANCE = """id => new Promise(done => {
     const top = target.getBoundingClientRect().top;
     still = !waiting() && top === before ? still + 1 : 0;
     before = top;
-    if (still < 12) return requestAnimationFrame(look);
+    if (still < 8) return requestAnimationFrame(look);
     const off = top - parseFloat(getComputedStyle(root).scrollPaddingTop);
     const atEnd = scrollY + innerHeight >= root.scrollHeight - 2;
     done(atEnd ? Math.min(off, 0) : off);
@@ -98,6 +98,34 @@ def test_reader_leaves_the_target_by_wheel_and_by_scroll_bar(visit):
         one.page.evaluate(DISTANCE, section)
         leave()
         assert one.page.evaluate(DISTANCE, section) > 400
+
+
+ROOMS = """async () => {
+  const alive = [...document.querySelectorAll("[data-explorable], [data-prediction]")];
+  const rooms = alive.map(one => parseFloat(getComputedStyle(one).getPropertyValue("--room")) || 0);
+  for (const one of alive) {
+    one.scrollIntoView();
+    while (!("ready" in one.dataset)) await new Promise(requestAnimationFrame);
+  }
+  return alive.map((one, i) => [one.id || one.innerText.slice(0, 60), rooms[i], one.offsetHeight]);
+}"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("chapter", LIVELY)
+def test_reserved_room_is_what_each_takes(visit, chapter, size):
+    """Within a few lines, since fonts differ from one machine to the next."""
+    one = visit("http", *SIZES[size])
+    one.open(chapter)
+    off = {
+        name: (room, height)
+        for name, room, height in one.page.evaluate(ROOMS)
+        if abs(room - height) > 40 + 0.05 * height
+    }
+    assert not off, (
+        f"reserved and taken, in pixels: {off}. Measure anew and commit rooms.json:"
+        " make book && .venv/bin/python scripts/measure_rooms.py && make book"
+    )
 
 
 SHIFTS = """

@@ -5,8 +5,9 @@ import pytest
 from incontext.sphinx import styles
 
 PAGE = """<html data-theme="auto"><body class="book"><div id="top" class="card one">
-<a href="x" title="1 > 0">…</a></div><script>box.classList.add("shown"); box.dataset.bsMode = 1
-</script><script type="application/json">{"class": "unseen"}</script></body></html>"""
+<a href="x" title="1 > 0">…</a></div><script>box.classList.add("shown", `bs-${kind}-auto`);
+box.dataset.bsMode = wide-(4)</script>
+<script type="application/json">{"class": "unseen"}</script></body></html>"""
 WORDS = styles.words_of_page(PAGE)
 
 
@@ -19,6 +20,7 @@ WORDS = styles.words_of_page(PAGE)
         ".card.shown{color:red}",  # set by a script
         "html[data-theme=dark] .card{color:red}",
         "[data-bs-mode]{color:red}",  # a script's dataset
+        ".bs-tooltip-auto{color:red}",  # put together by a script
         ".card:not(.never-there){color:red}",
         ":is(.card, .never-there){color:red}",
         "*,::before{color:red}",
@@ -37,6 +39,7 @@ def test_what_can_match_stays_as_it_is(rule):
     [
         ".unseen{color:red}",
         ".card .unseen{color:red}",
+        ".wide-4{color:red}",
         ".card[data-bs-theme]{color:red}",
         "#elsewhere{color:red}",
         "video{color:red}",

@@ -14,7 +14,7 @@ import hashlib
 import html
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import tinycss2
@@ -36,7 +36,8 @@ INLINE_SCRIPT = re.compile(r"<script(?![^>]*json)[^>]*>(.*?)</script>", re.DOTAL
 ELEMENT = re.compile(r"<([a-zA-Z][\w-]*)")
 DATA = re.compile(r"\s(data-[\w-]+)")
 NAMES = re.compile(r'\s(?:class|id)="([^"]*)"')
-WORD = re.compile(r"[A-Za-z_][\w-]*")
+WORD = re.compile(r"[A-Za-z_](?:[\w-]*\w)?")
+START = re.compile(r"""["'`]([A-Za-z][\w-]+-)(?=["'`$])""")
 DATASET = re.compile(r"dataset\.(\w+)|dataset\[.(\w+).\]")
 VARIABLE = re.compile(r"--[\w-]+")
 VARIABLE_USED = re.compile(r"var\(\s*(--[\w-]+)")
@@ -55,8 +56,8 @@ def words_of_page(page: str) -> set[str]:
 
 
 def words_of_script(script: str) -> set[str]:
-    """Every word of a script: any of them may be a class that it sets."""
-    words = set(WORD.findall(script))
+    """Every word of a script, and every start of one: any of them may be a class that it sets."""
+    words = set(WORD.findall(script)) | set(START.findall(script))
     for names in DATASET.findall(script):
         name = re.sub(r"[A-Z]", lambda letter: f"-{letter[0].lower()}", "".join(names))
         words.add(f"data-{name}")
@@ -88,14 +89,14 @@ def split_at_commas(tokens: Iterable) -> list[list]:
     return parts
 
 
-def prune(rules: Iterable, words: set[str], unused: set[str]) -> Iterator[str]:
+def prune(rules: Iterable, known: Callable[[str], bool], unused: set[str]) -> Iterator[str]:
     """The rules that can match, without the custom properties `unused`, as CSS."""
     for rule in rules:
         if rule.type == "qualified-rule":
             selectors = [
                 tinycss2.serialize(selector).strip()
                 for selector in split_at_commas(rule.prelude)
-                if words.issuperset(asked_for(selector))
+                if all(map(known, asked_for(selector)))
             ]
             contents = tinycss2.parse_blocks_contents(rule.content, True, True)
             kept = [
@@ -105,7 +106,7 @@ def prune(rules: Iterable, words: set[str], unused: set[str]) -> Iterator[str]:
                 yield f"{','.join(selectors)}{{{';'.join(kept)}}}"
         elif rule.type == "at-rule" and rule.lower_at_keyword in NESTING and rule.content:
             inside = tinycss2.parse_rule_list(rule.content, True, True)
-            if kept := "".join(prune(inside, words, unused)):
+            if kept := "".join(prune(inside, known, unused)):
                 yield f"@{rule.at_keyword} {tinycss2.serialize(rule.prelude).strip()}{{{kept}}}"
         else:
             yield rule.serialize()
@@ -115,13 +116,19 @@ def used_sheet(sheets: Iterable[str], words: set[str], elsewhere: str = "") -> s
     """What can be used of `sheets`, in their order.
 
     Args:
-        words: every class, id, data attribute and element of the pages, every word of the scripts.
+        words: every class, id, data attribute and element of the pages, every word of the scripts;
+            one that ends with a hyphen stands for all that start with it ("bs-" + name + "-auto").
         elsewhere: text of other sheets and scripts, which may use custom properties of these.
     """
+    starts = tuple(word for word in words if word.endswith("-"))
+
+    def known(word: str) -> bool:
+        return word in words or word.startswith(starts)
+
     rules = [rule for sheet in sheets for rule in tinycss2.parse_stylesheet(sheet, True, True)]
     wanted, unused = set(VARIABLE.findall(elsewhere)), set()
     while True:  # a property may be used by one that is itself unused
-        pruned = "\n".join(prune(rules, words, unused))
+        pruned = "\n".join(prune(rules, known, unused))
         used = wanted | set(VARIABLE_USED.findall(pruned))
         found = set(VARIABLE.findall(pruned)) - used
         if not found - unused:
