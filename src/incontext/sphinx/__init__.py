@@ -1,4 +1,5 @@
-"""The Sphinx extension of the book: explorables, math, figures, an honest cache.
+"""The Sphinx extension of the book: explorables, math, figures, an honest cache,
+the learner's edition.
 
 Beside its parts it takes the repository's address from the environment and keeps out of the pages
 what they do not need: the widgets' state, Thebe, fetches that a browser refuses under `file://`.
@@ -14,12 +15,12 @@ from . import (
     cells,
     chapter_links,
     citations,
+    editions,
     exercises,
     explorables,
     figures,
     html_only,
     math,
-    notebooks,
     rooms,
     search,
     streams,
@@ -83,7 +84,6 @@ def setup(app: Sphinx) -> dict:
         html_only,
         cells,
         search,
-        notebooks,
     )
     for part in parts:
         part.setup(app)
