@@ -48,8 +48,9 @@ serve: $(VENV)/.ready  ## Build on every save and show the book in the browser
 check: $(VENV)/.ready-to-test  ## One chapter, in seconds: make check CHAPTER=name
 	@$(PY) scripts/check_chapter.py $(CHAPTER)
 
-lint: $(VENV)/.ready-to-test  ## Style of the Python code
+lint: $(VENV)/.ready-to-test  ## Style of the Python code, and which module imports which
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(VENV)/bin/lint-imports --no-cache --no-logo
 
 format: $(VENV)/.ready-to-test  ## Put the Python code into that style
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
