@@ -1,4 +1,4 @@
-"""The Sphinx extension of the book: explorables, math, figures, an honest cache.
+"""The Sphinx extension of the book: explorables, math, figures, the cache.
 
 Beside its parts it takes the repository's address from the environment and keeps out of the pages
 what they do not need: the widgets' state, Thebe, fetches that a browser refuses under `file://`.
