@@ -14,6 +14,7 @@ TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]
 STAGES = {
     "lint": [sys.executable, "-m", "ruff", "check", "."],
     "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+    "imports": [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"],
     "unit": [*PYTEST, "tests/unit", *TWO_AT_ONCE],
     "types": [
         *PYTEST, "tests/unit", *TWO_AT_ONCE, "-m", "not bad_input",

@@ -1,7 +1,7 @@
 """How does the book draw numbers? One look for all chapters.
 
 Every function takes arrays (NumPy, PyTorch or nested lists), draws on `ax` and returns it;
-without `ax` it opens a figure of a fitting size. Nothing is computed here beyond the layout,
+without `ax` it opens a figure of a suitable size. Nothing is computed here beyond the layout,
 nothing is shown and nothing is saved. Sizes that do not fit raise `ValueError`.
 
 Indices of queries, heads and layers count from 0, as everywhere in code; the numbers printed

@@ -86,7 +86,7 @@ def test_the_uniform_spread_is_what_a_simulation_gives():
     ("solution", "says"),
     [
         (lambda x, y: np.polyfit(x.numpy(), y.numpy(), 1)[0], "No logarithms"),
-        (lambda x, y: np.polyfit(x.numpy(), np.log(y.numpy()), 1)[0], "Only the spreads"),
+        (lambda x, y: np.polyfit(x.numpy(), np.log(y.numpy()), 1)[0], "standard deviations only"),
         (lambda x, y: np.polyfit(np.log(x.numpy()), y.numpy(), 1)[0], "Only the widths"),
         (lambda x, y: np.polyfit(np.log(y.numpy()), np.log(x.numpy()), 1)[0], "axes exchanged"),
         (

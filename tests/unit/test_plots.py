@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import FancyBboxPatch, PathPatch
 
 from incontext import plots
-from incontext._lettering import luminance, number, on_paper, readable, spread
+from incontext._lettering import apart, luminance, number, on_paper, readable
 
 WORDS = ["the", "chicken", "crossed", "it", "because", "tired", "road"]
 
@@ -358,13 +358,13 @@ def test_names_of_lines_with_one_end_do_not_overlap():
 
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=11))
-def test_spread_keeps_order_distance_and_centre(heights):
+def test_labels_moved_apart_keep_order_distance_and_centre(heights):
     heights = np.array(heights)
-    moved = spread(heights, 13)
+    moved = apart(heights, 13)
     order = np.argsort(heights, kind="stable")
     assert (np.diff(moved[order]) >= 13 - 1e-9).all()
     assert moved.mean() == pytest.approx(heights.mean(), abs=1e-9)
-    assert spread(moved, 13) == pytest.approx(moved)
+    assert apart(moved, 13) == pytest.approx(moved)
 
 
 def test_a_band_is_filled_between_its_ends():

@@ -1,11 +1,10 @@
 """Code cells and exercises of a page: what folds, what is veiled, what stands for an output."""
 
-import nbformat
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
 
-from incontext.sphinx import cells, exercises, notebooks
+from incontext.sphinx import cells, exercises
 from incontext.sphinx.html_only import html_only
 
 
@@ -95,32 +94,3 @@ def test_the_ids_that_all_exercises_share_go():
     document += nodes.section(ids=["exercises"])
     exercises.drop_shared_ids(document)
     assert [section["ids"] for section in document] == [[], [], ["exercises"]]
-
-
-def notebook(*sources: tuple[str, bool]) -> nbformat.NotebookNode:
-    made = nbformat.v4.new_notebook(metadata={"jupytext": {}})
-    for source, is_test in sources:
-        tags = {"tags": ["remove-cell"]} if is_test else {}
-        made.cells.append(nbformat.v4.new_code_cell(source, metadata=tags))
-    return made
-
-
-def test_the_learners_notebook_has_only_the_hidden_cells_that_it_needs():
-    made = notebooks.for_learners(
-        notebook(
-            ("import math\nx = 2", False),
-            ("assert x == 2", True),
-            ("k = 3", True),
-            ("k = k + x\nresult = k", True),
-            ("names = [k for k in 'ab']\nassert names", True),
-            ("print(result)", False),
-        )
-    )
-    assert [one.source for one in made.cells[1:]] == [
-        "import math\nx = 2",
-        "k = 3",
-        "k = k + x\nresult = k",
-        "print(result)",
-    ]
-    assert "make lab" in made.cells[0].source and "jupytext" not in made.metadata
-    nbformat.validate(made)

@@ -1,5 +1,4 @@
-"""The Sphinx extension of the book: explorables, math, figures, an honest cache,
-the learner's edition.
+"""The Sphinx extension of the book: explorables, math, figures, the cache, the learner's edition.
 
 Beside its parts it takes the repository's address from the environment and keeps out of the pages
 what they do not need: the widgets' state, Thebe, fetches that a browser refuses under `file://`.
