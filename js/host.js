@@ -69,17 +69,18 @@ function hold(target) {
   release = () => held.abort();
   const { signal } = held;
   const place = () => target.scrollIntoView({ behavior: "instant", block: "start" });
-  let top = NaN;
+  let [top, scrolled] = [NaN, NaN];
   const grown = new ResizeObserver(() => {
     place();
-    top = target.getBoundingClientRect().top;
+    [top, scrolled] = [target.getBoundingClientRect().top, scrollY];
   });
   grown.observe(document.querySelector("article") ?? document.body);
   signal.addEventListener("abort", () => grown.disconnect());
   const taken = { signal, capture: true, passive: true };
   for (const event of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(event, release, taken);
-  addEventListener("scroll", () => {
-    if (Math.abs(target.getBoundingClientRect().top - top) > 2) release(); // by the scroll bar, or by a script
+  addEventListener("scroll", () => { // by the scroll bar or a script, and not by the browser to hold its place
+    const moved = Math.abs(target.getBoundingClientRect().top - top);
+    if (moved > 2 && Math.abs(scrollY - scrolled) > 2) release();
   }, taken);
 }
 
