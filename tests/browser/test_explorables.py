@@ -126,7 +126,9 @@ def test_labels_sentence_fallback_and_numbers_are_in_the_page(visit, chapter):
         assert figure.locator("output[aria-live=polite]").count() == 1
         assert figure.locator("details > summary").inner_text() == "Numbers"
         assert not figure.locator("img.explorable-fallback").is_visible()
-        for control in figure.locator("input, select").all():
+        controls = figure.locator("input, select").all()
+        assert controls
+        for control in controls:
             name = control.evaluate("node => node.labels[0]?.innerText ?? ''")
             assert name.strip(), control.evaluate("node => node.outerHTML")
 
@@ -135,7 +137,9 @@ def test_labels_sentence_fallback_and_numbers_are_in_the_page(visit, chapter):
 def test_without_javascript_the_picture_shows(visit, chapter):
     one = visit(java_script_enabled=False)
     one.open(chapter)
-    for figure in one.page.locator("figure.explorable").all():
+    figures = one.page.locator("figure.explorable").all()
+    assert len(figures) == len(site.specs(chapter))
+    for figure in figures:
         assert figure.locator("img.explorable-fallback").is_visible()
         assert figure.locator("figcaption").is_visible()
 
@@ -145,6 +149,7 @@ def test_print_shows_the_picture(visit, chapter):
     one = visit()
     one.open(chapter)
     figures = one.mount_all()
+    assert len(figures) == len(site.specs(chapter))
     one.page.emulate_media(media="print")
     for figure in figures:
         assert figure.locator("img.explorable-fallback").is_visible()
