@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
@@ -52,12 +53,15 @@ def test_pictures_are_there_and_have_words(chapter):
 
 
 def test_every_drawn_figure_has_a_dark_twin():
+    drawn = 0
     for chapter in CHAPTERS:
         pictures = site.soup(chapter).select("article .cell_output img:not(.explorable-fallback)")
         for light, dark in zip(pictures[::2], pictures[1::2], strict=True):
             assert (light["class"], dark["class"]) == (["figure-light"], ["figure-dark"])
             assert dark["src"] == light["src"].replace(".svg", "-dark.svg")
             assert dark["alt"] == light["alt"]
+        drawn += len(pictures) // 2
+    assert drawn > 20
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -89,8 +93,13 @@ def test_nothing_is_loaded_from_elsewhere(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_equations_are_mathml(chapter):
-    text = site.soup(chapter).find("article").get_text()
+    article = site.soup(chapter).find("article")
+    text = article.get_text()
     assert "\\(" not in text and "\\frac" not in text and "$$" not in text
+    source = (site.ROOT / f"{chapter}.md").read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", source, flags=re.DOTALL)
+    if re.search(r"\$[^$]+\$", prose):
+        assert article.select("math")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -275,7 +275,9 @@ def test_labels_sentence_fallback_and_numbers_are_in_the_page(visit, chapter):
         assert figure.locator("output[aria-live=polite]").count() == 1
         assert figure.locator("details.ic-numbers > summary").inner_text() == "Numbers"
         assert not figure.locator("img.explorable-fallback").is_visible()
-        for control in figure.locator("input, select").all():
+        controls = figure.locator("input, select").all()
+        assert controls
+        for control in controls:
             name = control.evaluate("node => node.labels[0]?.innerText ?? ''")
             assert name.strip(), control.evaluate("node => node.outerHTML")
 
@@ -284,7 +286,9 @@ def test_labels_sentence_fallback_and_numbers_are_in_the_page(visit, chapter):
 def test_without_javascript_the_picture_shows(visit, chapter):
     one = visit(java_script_enabled=False)
     one.open(chapter)
-    for figure in one.page.locator("figure.explorable").all():
+    figures = one.page.locator("figure.explorable").all()
+    assert len(figures) == len(site.specs(chapter))
+    for figure in figures:
         assert figure.locator("img.explorable-fallback").is_visible()
         assert figure.locator("figcaption").is_visible()
         assert figure.locator(".explorable-title").is_visible()
@@ -297,6 +301,7 @@ def test_print_shows_the_present_state_or_else_the_picture(visit, chapter, schem
     one = visit(color_scheme=scheme)
     one.open(chapter)
     figures = one.page.locator("figure.explorable").all()
+    assert len(figures) == len(site.specs(chapter))
     figures[0].scroll_into_view_if_needed()
     one.page.wait_for_function(
         "figure => 'ready' in figure.dataset", arg=figures[0].element_handle()
