@@ -74,6 +74,7 @@ def setup(app: Sphinx) -> dict:
         catalogue,
         chapter_links,
         citations,
+        editions,
         explorables,
         exercises,
         figures,
