@@ -62,7 +62,7 @@ def main() -> None:
             filter(None, [str(WITHOUT_MYST), others])
         )
         print(f"Your notebooks are in {OWN}/. Nothing that you write there is overwritten.")
-        start += [f"--notebook-dir={OWN}", "index.ipynb"]
+        start += [f"--notebook-dir={OWN}", str(OWN / "index.ipynb")]
     sys.stdout.flush()
     os.execv(sys.executable, start)  # so that Ctrl+C reaches it alone
 

@@ -34,7 +34,7 @@ STAGES = {
     "site": [*PYTEST, "tests/book", *TWO_AT_ONCE],
     "notebooks": [
         *PYTEST, "--nbval", "--nbval-sanitize-with", "tests/book/sanitize.cfg",
-        "--nbval-cell-timeout", "300", "_build/jupyter_execute/chapters", *TWO_AT_ONCE,
+        "--nbval-cell-timeout", "300", "_build/learner", *TWO_AT_ONCE,
     ],
     "browser": [*PYTEST, "tests/browser", *TWO_AT_ONCE],
     "lab": [*PYTEST, "tests/lab"],

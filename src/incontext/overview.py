@@ -2,7 +2,7 @@
 
 A picture of a real decoder, part by part, with the shapes of its arrays. It is drawn in HTML, so
 that it fits every width and follows the page's theme, and so that its parts can be links. A link
-names the chapter's file; the built book turns that into the chapter's page.
+names the chapter's notebook; the built book turns that into the chapter's page.
 
 Axes: ``T`` tokens, ``C`` d_model, ``H`` heads, ``D`` d_k, ``V`` the vocabulary.
 """
@@ -39,7 +39,7 @@ class Part:
         name = escape(self.name)
         if self.chapter:
             file, _, section = self.chapter.partition("#")
-            href = f"{file}.md{'#' * bool(section)}{section}"
+            href = f"{file}.ipynb{'#' * bool(section)}{section}"
             name = f'<a class="chapter-link" href="{href}">{name}</a>'
         shape = " × ".join(f"{size:,}" for size in self.shape)
         return (

@@ -207,3 +207,12 @@ def test_the_zip_works_in_an_empty_folder_with_a_new_environment(tmp_path):
     assert Path(last.outputs[0].text.strip()).is_relative_to(own)
     asked = [cell for cell in ran.cells if "predict.load" in cell.source]
     assert len(asked) >= 3 and all(predictions_in(cell) for cell in asked)
+
+
+@pytest.mark.parametrize("name", ["index", *CHAPTERS])
+def test_what_is_run_again_has_outputs_to_compare_with(name):
+    """MyST-NB leaves outputs out of what comes from its cache, and nbval then compares nothing."""
+    path = site.SITE.parent / editions.EXPECTED / f"{name}.ipynb"
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    assert [cell.source for cell in cells] == code(name)
+    assert sum(bool(cell.outputs) for cell in cells) > len(cells) / 3

@@ -89,6 +89,16 @@ def test_no_cell_has_outputs():
     assert edition(ran).notebook.cells[1].outputs == []
 
 
+def test_what_the_tests_expect_has_the_outputs_and_tags_of_the_book():
+    ran = code("1 + 1", "nbval-ignore-output", outputs=[new_output("stream", text="2")])
+    made = edition(ran, prediction("Why?"))
+    assert sources(made.expected) == sources(made.notebook)
+    _, plain, asked = made.expected.cells
+    assert plain.outputs[0].text == "2" and plain.metadata["tags"] == ["nbval-ignore-output"]
+    assert "prediction-state" in asked.outputs[0].data["text/html"]
+    assert not any("tags" in cell.metadata for cell in made.notebook.cells)
+
+
 def test_a_prediction_is_loaded_by_name_and_its_answer_stands_beside():
     asked = "How far from zero will <em>you</em> be, <math><mi>x</mi></math>, at night?"
     made = edition(prediction(asked), prediction("And then?"))

@@ -1,8 +1,8 @@
-"""Links that a cell makes to other chapters: in a notebook to the file, in the book to the page."""
+"""Links that a cell makes to other chapters: to their notebooks, and in the book to their pages."""
 
 import re
 
-LINK = re.compile(r'(<a class="chapter-link" href="[\w/-]+)\.md([#"])')
+LINK = re.compile(r'(<a class="chapter-link" href="[\w/-]+)\.ipynb([#"])')
 
 
 def to_pages(body: str) -> str:

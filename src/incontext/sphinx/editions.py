@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "notebooks"
 ZIP = "in-context-notebooks.zip"
+EXPECTED = "learner"  # beside the built book: the notebooks with the outputs that the tests expect
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 # What the wheel is made of.
 PACKAGE = ("pyproject.toml", "requirements-package.txt", "LICENSE", "src/incontext")
@@ -180,8 +181,8 @@ def _authors(entry) -> str:
 def _executed(app: Sphinx, page: str):
     """The page as it was executed; a page without code, as one cell of prose.
 
-    MyST-NB 1.4 leaves the notebook without its outputs where they come from the cache: they are put
-    in, here and in the file, which the tests run again and compare.
+    MyST-NB 1.4 writes the notebook without its outputs where they come from the cache: they are put
+    in, here and in the file.
     """
     if not NbMetadataCollector.get_exec_data(app.env, page):
         return new_notebook(cells=[new_markdown_cell(_source(app, page))])
@@ -205,6 +206,7 @@ def write_editions(app: Sphinx, exception) -> None:
     models = requirements(root / "requirements-models.txt")
     address = app.config.html_baseurl and f"{app.config.html_baseurl.rstrip('/')}/{FOLDER}/"
     files = {"README.txt": README.format(wheel=wheel.name, python=_python(root))}
+    expected = {}
     book = book_of(app)
     for page in sorted(app.env.found_docs):
         name, executed = _name(page), _executed(app, page)
@@ -216,16 +218,25 @@ def write_editions(app: Sphinx, exception) -> None:
             logger.warning("the learner's edition of %s: no plain form for %s", page, problem)
             continue
         files[f"{name}.ipynb"] = nbformat.writes(edition.notebook) + "\n"
+        if edition.notebook.cells[0].cell_type == "code":
+            expected[f"{name}.ipynb"] = nbformat.writes(edition.expected)
         if edition.solutions:
             files[f"{name}-solutions.ipynb"] = nbformat.writes(edition.solutions) + "\n"
         if edition.predictions:
             told = json.dumps(edition.predictions, indent=1, ensure_ascii=False)
-            files[f"{name}.predictions.json"] = told + "\n"
-    for old in {path.name for path in folder.iterdir()} - {*files, wheel.name, ZIP}:
+            files[f"{name}.predictions.json"] = expected[f"{name}.predictions.json"] = told + "\n"
+    _fill(folder, files, keep={wheel.name, ZIP})
+    _fill(Path(app.outdir).parent / EXPECTED, expected, keep=set())
+    _zip(folder, [*sorted(files), wheel.name])
+
+
+def _fill(folder: Path, files: dict[str, str], keep: set[str]) -> None:
+    """The folder holds these files and no other, but for those to keep."""
+    folder.mkdir(exist_ok=True)
+    for old in {path.name for path in folder.iterdir() if path.is_file()} - files.keys() - keep:
         (folder / old).unlink()
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    _zip(folder, [*sorted(files), wheel.name])
 
 
 def _python(root: Path) -> str:

@@ -13,6 +13,8 @@ import ast
 import json
 import re
 import symtable
+from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import nbformat
@@ -45,9 +47,11 @@ class Edition:
     notebook: for the learner.
     solutions: the second notebook, None where the chapter has no exercises.
     predictions: questions with their answers, by the name under which the notebook loads them.
+    expected: the notebook with the outputs of the book, and the tags, for the tests to run again.
     """
 
     notebook: NotebookNode
+    expected: NotebookNode
     solutions: NotebookNode | None
     predictions: dict[str, dict] = field(default_factory=dict)
 
@@ -77,7 +81,10 @@ def learners_edition(page: str, executed: NotebookNode, book: Book, first_cell: 
         *made.solutions,
     ]
     return Edition(
-        _notebook(made.learner), _notebook(solutions) if solutions else None, made.predictions
+        notebook=_notebook(map(_bare, made.learner)),
+        expected=_notebook(made.learner),
+        solutions=_notebook(map(_bare, solutions)) if solutions else None,
+        predictions=made.predictions,
     )
 
 
@@ -141,7 +148,7 @@ class _Chapter:
         tags = cell.metadata.get("tags", [])
         asked = predictions_in(cell)
         if asked:
-            self._add_predictions(asked)
+            self._add_predictions(asked, cell)
         elif ASKS.search(cell.source):
             raise NoPlainForm(f"a prediction that was not executed: {cell.source[:60]!r}")
         elif "remove-cell" in tags:
@@ -149,7 +156,7 @@ class _Chapter:
         elif self.solving:
             self.solutions.append(new_code_cell(cell.source))
         else:
-            shown = new_code_cell(cell.source)
+            shown = _like(cell, cell.source)
             if {"hide-input", "remove-input"} & set(tags):
                 shown.metadata["jupyter"] = {"source_hidden": True}
             self.learner.append(shown)
@@ -158,19 +165,33 @@ class _Chapter:
             self.shown.append(new_code_cell(_given(cell.source)) if is_place else shown)
             self.place_for_code = True
 
-    def _add_predictions(self, asked: list[dict]) -> None:
+    def _add_predictions(self, asked: list[dict], cell: NotebookNode) -> None:
         lines = [] if self.predictions else ["from incontext import predict", ""]
         for spec in asked:
             name = _free_name(spec["question"], self.predictions)
             self.predictions[name] = spec
             lines.append(f'predict.load("{self.page}", "{name}")')
-        self.learner.append(new_code_cell("\n".join(lines)))
+        self.learner.append(_like(cell, "\n".join(lines)))
 
     def _add_caption(self, figure: dict) -> None:
         if "caption" in figure:
             number = self.book.numbers.get(figure.get("name", ""))
             start = f"**Fig. {number}** " if number else ""
             self.learner.append(new_markdown_cell(start + plain(figure["caption"], self.book)))
+
+
+def _like(cell: NotebookNode, source: str) -> NotebookNode:
+    """A cell with other source, and the outputs and tags of `cell`."""
+    metadata = {"tags": cell.metadata.get("tags", [])}
+    return new_code_cell(source, metadata=metadata, outputs=deepcopy(cell.outputs))
+
+
+def _bare(cell: NotebookNode) -> NotebookNode:
+    """The cell without outputs and tags."""
+    if cell.cell_type == "markdown":
+        return new_markdown_cell(cell.source)
+    folded = {key: value for key, value in cell.metadata.items() if key == "jupyter"}
+    return new_code_cell(cell.source, metadata=folded)
 
 
 def predictions_in(cell: NotebookNode) -> list[dict]:
@@ -236,15 +257,15 @@ def names(code: str) -> tuple[set[str], set[str]]:
     return made, used
 
 
-def _notebook(cells: list[NotebookNode]) -> NotebookNode:
+def _notebook(cells: Iterable[NotebookNode]) -> NotebookNode:
     notebook = new_notebook(
-        cells=cells,
+        cells=list(cells),
         metadata={
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         },
     )
-    for number, cell in enumerate(cells):
+    for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
     nbformat.validate(notebook)
     return notebook
