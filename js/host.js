@@ -41,11 +41,60 @@ async function bringToLife(el) {
 }
 
 const near = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting) continue;
-    near.unobserve(target);
-    bringToLife(target).catch((error) => console.error(error)); // what shows without it stays
-  }
+  for (const { target, isIntersecting } of entries) if (isIntersecting) wake(target);
 }, { rootMargin: "600px" });
 
-for (const el of document.querySelectorAll("[data-explorable], [data-prediction]")) near.observe(el);
+const sleeping = new Set(document.querySelectorAll("[data-explorable], [data-prediction]"));
+
+function wake(el) {
+  near.unobserve(el);
+  if (sleeping.delete(el)) bringToLife(el).catch((error) => console.error(error)); // what shows without it stays
+}
+
+for (const el of sleeping) near.observe(el);
+
+// Predictions are small, and who goes from field to field must find them all.
+(globalThis.requestIdleCallback ?? setTimeout)(() => {
+  for (const el of sleeping) if ("prediction" in el.dataset) wake(el);
+});
+
+// A link to a section lands, though what stands above it comes to life and may grow: the target is
+// held in its place until the reader takes over.
+
+let release = () => {};
+
+function hold(target) {
+  release();
+  const held = new AbortController();
+  release = () => held.abort();
+  const { signal } = held;
+  const place = () => target.scrollIntoView({ behavior: "instant", block: "start" });
+  let top = NaN;
+  const grown = new ResizeObserver(() => {
+    place();
+    top = target.getBoundingClientRect().top;
+  });
+  grown.observe(document.querySelector("article") ?? document.body);
+  signal.addEventListener("abort", () => grown.disconnect());
+  const taken = { signal, capture: true, passive: true };
+  for (const event of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(event, release, taken);
+  addEventListener("scroll", () => {
+    if (Math.abs(target.getBoundingClientRect().top - top) > 2) release(); // by the scroll bar, or by a script
+  }, taken);
+}
+
+function targetOf(hash) {
+  return hash.length > 1 ? document.getElementById(decodeURIComponent(hash.slice(1))) : null;
+}
+
+function holdWhereLinkLeads(link) {
+  const target = link && link.pathname === location.pathname && targetOf(link.hash);
+  if (target) hold(target);
+}
+
+addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  holdWhereLinkLeads(event.target.closest?.("a[href]"));
+});
+// A page that is loaded again, or come back to, is where the reader left it.
+if (performance.getEntriesByType("navigation")[0]?.type === "navigate") holdWhereLinkLeads(location);

@@ -126,11 +126,26 @@ def test_every_explorable_is_in_the_book():
     assert shown == {getattr(explorables, name).name for name in explorables.__all__}
 
 
+def test_explorables_are_numbered_by_chapter_and_listed_where_they_stand():
+    wanted = []
+    for chapter in CHAPTERS:
+        heading = site.soup(chapter).select_one("h1 .section-number")
+        for i, figure in enumerate(site.soup(chapter).select("figure.explorable"), start=1):
+            spec = json.loads(figure.select_one("script.explorable-state").text)
+            number = f"Explorable {heading.text.strip()}{i} · " if heading else ""
+            title = f"{number}{spec['title']}"
+            assert figure.select_one(".explorable-title").text == figure["aria-label"] == title
+            wanted.append((f"{chapter.split('/')[-1]}.html#{figure['id']}", title))
+    cards = site.soup("chapters/explorables").select(".explorable-card")
+    assert [(card.a["href"], card.a.text) for card in cards] == wanted
+    assert len({place for place, _ in wanted}) == len(wanted) > 11
+
+
 def test_first_page_has_something_to_move():
     assert site.specs(CHAPTERS[0])
 
 
-REFERENCE = {"notation", "glossary", "bibliography"}
+REFERENCE = {"notation", "glossary", "bibliography", "explorables"}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS[1:])

@@ -37,6 +37,11 @@ def settle(figure) -> None:
     figure.page.evaluate(SETTLE)
 
 
+def seen(figure) -> str:
+    """The sentence as it stands in the page; it is spoken later."""
+    return figure.locator(".ic-sentence").inner_text()
+
+
 def table(figure) -> dict:
     settle(figure)
     return figure.evaluate(READ)

@@ -14,10 +14,10 @@ from incontext.explorables.base import PROVENANCES, STATIC, Explorable, Numbers,
 from incontext.explorables.controls import slider
 
 FIELD_LABELS = {
-    "Temperature", "Heads", "Head", "Layer", "Position", "d_k", "Sequence length", "Training step",
-    "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c", "Exclude inputs",
-    "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance", "Divide by √d_k",
-    "Causal mask", "Query", "Key", "Value",
+    "Temperature", "Number of heads", "Head", "Layer", "Position", "d_k", "Sequence length",
+    "Training step", "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c",
+    "Exclude inputs", "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance",
+    "Divide by √d_k", "Causal mask", "Query", "Key", "Value",
 }  # fmt: skip
 
 
@@ -45,10 +45,21 @@ def test_figure_has_what_the_page_needs(explorable):
     assert figure["class"] == ["explorable"]
     assert figure["data-explorable"] == explorable.name
     assert figure["data-provenance"] in PROVENANCES
+    assert figure["id"] == f"explorable-{explorable.name}"
+    assert figure["aria-label"] == explorable.title
+    assert figure.find("p", class_="explorable-title").text == explorable.title
+    assert figure.find("p", class_="explorable-try").text == explorable.try_first
     image = figure.find("img", class_="explorable-fallback")
     assert len(image["alt"]) > 40
     assert image["src"].startswith("data:image/svg+xml;base64,")
     assert figure.find("figcaption").text == explorable.caption
+
+
+def test_what_to_try_first_names_a_control_or_what_to_change(explorable):
+    """One or two plain sentences that begin with something to do."""
+    assert 30 < len(explorable.try_first) < 150
+    first = explorable.try_first.split()[0]
+    assert first in {"Change", "Choose", "Clear", "Compare", "Drag", "Move", "Tick", "Turn"}
 
 
 def test_caption_says_where_the_numbers_come_from(explorable):
@@ -126,6 +137,12 @@ def test_alt_text_follows_the_state(explorable):
             setattr(explorable, control["trait"], value)
             texts.add(explorable.alt())
     assert len(texts) > 1
+
+
+def test_an_explorable_says_what_to_try_first():
+    for nothing in ({}, {"try_first": "Drag Temperature"}):
+        with pytest.raises(ValueError, match="try_first"):
+            type("Silent", (Explorable,), {"name": "scaling", "provenance": "exact", **nothing})
 
 
 def test_widget_and_page_show_the_same_object(explorable):

@@ -67,7 +67,8 @@ def test_numbers_equal_the_packages(node, tmp_path):
 
 
 def test_library(node):
-    done = run([node, "--test", "--test-reporter=tap", "test/lib.test.mjs"], cwd=JS)
+    files = ["test/lib.test.mjs", "test/contrast.test.mjs"]
+    done = run([node, "--test", "--test-reporter=tap", *files], cwd=JS)
     assert "# fail 0" in done.stdout
 
 

@@ -5,11 +5,13 @@ from .analogy import Analogy
 from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
+from .layer_heads import LayerHeads
 from .multi_head import MultiHead
 from .positions import Positions
 from .rotary import Rotary
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
+from .two_sentences import TwoSentences
 from .word_in_context import WordInContext
 
 __all__ = [
@@ -18,10 +20,12 @@ __all__ = [
     "AttentionByHand",
     "AttentionDilution",
     "AttentionLens",
+    "LayerHeads",
     "MultiHead",
     "Positions",
     "Rotary",
     "Scaling",
     "SoftmaxTemperature",
+    "TwoSentences",
     "WordInContext",
 ]

@@ -23,6 +23,7 @@ def weights_of(n: int, margin: float) -> tuple[float, float]:
 class AttentionDilution(Explorable):
     name = "attention-dilution"
     title = "Attention dilution"
+    try_first = "Move Sequence length up to 1024 and watch how little weight the one key keeps."
     provenance = "exact"
     caption = (
         "One key leads all others, which have equal scores, by a margin m. First chart: its weight "

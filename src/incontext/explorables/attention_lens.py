@@ -32,6 +32,7 @@ class AttentionLens(Explorable):
 
     name = "attention-lens"
     title = "Attention lens"
+    try_first = "Choose another sentence and see where the same word looks now."
     provenance = "learned"
     caption = (
         "Where one head looks: choose a token, a layer and a head. The arcs show the row of the "

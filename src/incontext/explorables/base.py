@@ -70,11 +70,12 @@ def pack(array, bits: int = 16) -> tuple[dict, np.ndarray]:
 
 
 class Explorable(anywidget.AnyWidget):
-    """Base class. A subclass sets the four class attributes, declares controls, and overrides
+    """Base class. A subclass sets the five class attributes, declares controls, and overrides
     `data`, `numbers`, `draw` and `alt`."""
 
     name: ClassVar[str]  # of the JavaScript file too: js/explorables/<name>.js
-    title: ClassVar[str]
+    title: ClassVar[str]  # the book puts a number before it
+    try_first: ClassVar[str]  # one sentence: what to move first and what to watch
     provenance: ClassVar[str]  # one of PROVENANCES
     caption: ClassVar[str]  # what it is; ends with the provenance in words
     fallback_size: ClassVar[tuple[float, float]] = (7.0, 3.4)  # inches
@@ -87,6 +88,9 @@ class Explorable(anywidget.AnyWidget):
         if "name" in vars(cls):  # not the class that traitlets derives to add a trait
             if cls.provenance not in PROVENANCES:
                 raise ValueError(f"provenance={cls.provenance!r} must be one of {PROVENANCES}")
+            if not getattr(cls, "try_first", "").endswith("."):
+                given = getattr(cls, "try_first", None)
+                raise ValueError(f"try_first={given!r} must be a sentence: what to try first")
             script = (STATIC / f"{cls.name}.js").read_text(encoding="utf-8")
             cls._esm = f'{script}\nexport default globalThis.incontextExplorables["{cls.name}"];\n'
             cls._css = (STATIC / "theme.css").read_text(encoding="utf-8")
@@ -99,6 +103,7 @@ class Explorable(anywidget.AnyWidget):
         self.spec = {
             "name": self.name,
             "title": self.title,
+            "try_first": self.try_first,
             "provenance": self.provenance,
             "caption": self.caption,
             "controls": [self.control_spec(name) for name in self.control_names()],
@@ -126,11 +131,15 @@ class Explorable(anywidget.AnyWidget):
         return {}
 
     def limits(self) -> dict[str, int]:
-        """Maxima that depend on other controls, such as Head on Heads."""
+        """Maxima that depend on other controls, such as Head on Number of heads."""
         return {}
 
     def numbers(self) -> Numbers:
-        """Every number drawn at the controls' present values, computed by `incontext`."""
+        """Every number drawn at the controls' present values, computed by `incontext`.
+
+        A control that only sets up what a button will do stands here too, with its value, so that
+        every control changes a number at once.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define numbers()")
 
     def draw(self, figure: Figure) -> None:
@@ -156,14 +165,22 @@ class Explorable(anywidget.AnyWidget):
         return buffer.getvalue()
 
     def to_html(self) -> str:
-        """The `<figure>` that the built book shows and the host script brings to life."""
+        """The `<figure>` that the built book shows and the host script brings to life.
+
+        The book adds the number to its title, and to its id what tells it from another of the same
+        kind on the page (`incontext.sphinx.explorables`).
+        """
         state = json.dumps({**self.spec, "initial": self.values()}, separators=(",", ":"))
         state = state.replace("</", "<\\/")  # nothing may close the script element early
         width, height = (round(100 * inches) for inches in self.fallback_size)
         picture = base64.b64encode(self.fallback().encode()).decode("ascii")
+        title = html.escape(self.title)
         return (
             f'<figure class="explorable" data-explorable="{self.name}"'
-            f' data-provenance="{self.provenance}" aria-label="{html.escape(self.title)}">\n'
+            f' data-provenance="{self.provenance}" id="explorable-{self.name}"'
+            f' aria-label="{title}">\n'
+            f'<p class="explorable-title">{title}</p>\n'
+            f'<p class="explorable-try">{html.escape(self.try_first)}</p>\n'
             f'<script type="application/json" class="explorable-state">'
             f"{state}</script>\n"
             f'<img class="explorable-fallback" width="{width}" height="{height}"'

@@ -43,6 +43,7 @@ def counts(scores: Tensor) -> list[int]:
 class Scaling(Explorable):
     name = "scaling"
     title = "Why scores are divided by √d_k"
+    try_first = "Move d_k up to 1024 and watch one key take all; then tick Divide by √d_k."
     provenance = "random"
     caption = (
         f"{ROWS} queries with {KEYS} keys each, and what softmax makes of their scores. Turn d_k "

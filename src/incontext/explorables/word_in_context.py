@@ -23,6 +23,10 @@ class WordInContext(Explorable):
 
     name = "word-in-context"
     title = "Word in context"
+    try_first = (
+        "Move Layer up from 0 one at a time and watch the sentences of one sense find "
+        "each other."
+    )
     provenance = "learned"
     caption = (
         "One word’s vectors in its sentences after each layer: the cosine of every pair, and a map "

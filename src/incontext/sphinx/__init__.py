@@ -8,7 +8,23 @@ import os
 
 from sphinx.application import Sphinx
 
-from . import cache, chapter_links, citations, exercises, explorables, figures, math, streams
+from . import (
+    cache,
+    catalogue,
+    cells,
+    chapter_links,
+    citations,
+    exercises,
+    explorables,
+    figures,
+    html_only,
+    math,
+    notebooks,
+    rooms,
+    search,
+    streams,
+    styles,
+)
 
 # Under file:// a browser refuses the fetches with which the search page makes its excerpts.
 SEARCH_FROM_FOLDER = (
@@ -52,6 +68,23 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", remove_thebe)
     app.connect("html-page-context", drop_widget_state, priority=100)
     app.add_js_file(None, body=SEARCH_FROM_FOLDER)
-    for part in (math, cache, chapter_links, citations, explorables, exercises, figures, streams):
+    parts = (
+        math,
+        cache,
+        catalogue,
+        chapter_links,
+        citations,
+        explorables,
+        exercises,
+        figures,
+        rooms,
+        streams,
+        styles,
+        html_only,
+        cells,
+        search,
+        notebooks,
+    )
+    for part in parts:
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
