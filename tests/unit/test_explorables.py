@@ -83,11 +83,12 @@ def test_labels_are_the_fields_names(explorable):
     assert {c["label"] for c in explorable.spec["controls"]} <= FIELD_LABELS
 
 
-def test_bundle_stands_alone(explorable):
-    script = (STATIC / f"{explorable.name}.js").read_text()
-    assert f'["{explorable.name}"]' in script
-    assert "http://www.w3.org" in script and "https://" not in script
-    assert not re.search(r"\bimport\b[ (]", script)
+def test_bundle_needs_nothing_but_the_core(explorable):
+    core, own = ((STATIC / f"{name}.js").read_text() for name in ("core", explorable.name))
+    assert "http://www.w3.org" in core and "incontextCore" in own
+    for script in (core, own):
+        assert "https://" not in script and not re.search(r"\bimport\b[ (]", script)
+    assert explorable._esm.startswith(core) and own in explorable._esm  # Jupyter runs the same
 
 
 def test_same_state_same_bytes(explorable):

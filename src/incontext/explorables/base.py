@@ -69,6 +69,13 @@ def pack(array, bits: int = 16) -> tuple[dict, np.ndarray]:
     return packed, low + step * codes.astype(np.float64)
 
 
+def front_end(name: str, *files: str) -> str:
+    """The module that anywidget runs: the page's scripts in their order, and what they registered
+    under `name`."""
+    scripts = [(STATIC / file).read_text(encoding="utf-8") for file in files]
+    return "\n".join([*scripts, f'export default globalThis.incontextExplorables["{name}"];\n'])
+
+
 class Explorable(anywidget.AnyWidget):
     """Base class. A subclass sets the five class attributes, declares controls, and overrides
     `data`, `numbers`, `draw` and `alt`."""
@@ -91,8 +98,7 @@ class Explorable(anywidget.AnyWidget):
             if not getattr(cls, "try_first", "").endswith("."):
                 given = getattr(cls, "try_first", None)
                 raise ValueError(f"try_first={given!r} must be a sentence: what to try first")
-            script = (STATIC / f"{cls.name}.js").read_text(encoding="utf-8")
-            cls._esm = f'{script}\nexport default globalThis.incontextExplorables["{cls.name}"];\n'
+            cls._esm = front_end(cls.name, "core.js", f"{cls.name}.js")
             cls._css = (STATIC / "theme.css").read_text(encoding="utf-8")
         super().__init_subclass__(**kwargs)
 
