@@ -65,8 +65,24 @@ for (const file of [...fronts.map((name) => `explorables/${name}`), "prediction.
     (globalThis.incontextExplorables ??= {})["${name}"] = frontEnd;`, [fromCore]);
 }
 await bundle("host", 'import "./host.js";');
+
+const colours = JSON.parse(source(join(here, "..", "src", "incontext", "palette.json")));
+
+/** palette(dark ink) in a style becomes the colour. */
+const fromPalette = {
+  name: "from-palette",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, ({ path }) => ({
+      loader: "css",
+      contents: source(path).replace(/palette\((\w+) ([\w-]+)\)/g, (whole, theme, name) => {
+        if (!colours[theme]?.[name]) throw new Error(`${basename(path)}: ${whole} is not in palette.json`);
+        return colours[theme][name];
+      }),
+    }));
+  },
+};
 for (const style of styles) {
-  await build({ ...shared, entryPoints: [join(here, style)], outfile: join(outdir, style) });
+  await build({ ...shared, plugins: [fromPalette], entryPoints: [join(here, style)], outfile: join(outdir, style) });
 }
 
 // Written over and not cleared first: a kernel may be reading. What is left over goes now.

@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "source": [],
     "_lettering": [],
     "_mathml": [],
-    "plots": ["_lettering"],
+    "palette": [],
+    "plots": ["_lettering", "palette"],
 }
 ON_TOP = [
     "explorables",
@@ -52,7 +53,7 @@ ON_TOP = [
 ARITHMETIC = [
     name
     for name in MAY_IMPORT
-    if name not in ("overview", "source", "_lettering", "_mathml", "plots")
+    if name not in ("overview", "source", "_lettering", "_mathml", "palette", "plots")
 ]
 DRAWING = {"matplotlib", "anywidget", "ipywidgets", "traitlets", "IPython", "bertviz", "sphinx"}
 
@@ -148,7 +149,10 @@ def test_the_table_itself_points_one_way():
     seen = []
     for module, below in MAY_IMPORT.items():
         assert set(below) <= set(seen), module
-        assert not {"plots", "_lettering", "_mathml", *ON_TOP} & set(below) or module == "plots"
+        assert (
+            not {"plots", "palette", "_lettering", "_mathml", *ON_TOP} & set(below)
+            or module == "plots"
+        )
         seen.append(module)
 
 
@@ -173,7 +177,7 @@ def test_every_chapter_that_computes_has_its_module():
 
 def test_every_module_has_its_chapter():
     taught = {module for modules in MODULES_OF.values() for module in modules}
-    helpers = {"checks", "overview", "plots", "source", "tokenization", *ON_TOP}
+    helpers = {"checks", "overview", "palette", "plots", "source", "tokenization", *ON_TOP}
     public = {name for name in modules_here() if not name.startswith("_")}
     assert public <= taught | helpers
 
