@@ -21,12 +21,14 @@ function pageModel(spec) {
   };
 }
 
+/** Runs a script once. Those asked for one after the other load side by side and run in that order. */
 function load(name) {
   if (!loading.has(name)) {
     loading.set(name, new Promise((resolve, reject) => {
       const script = document.createElement("script");
+      script.async = false;
       script.src = `${base}${name}.js`;
-      script.onload = () => resolve(globalThis.incontextExplorables[name]);
+      script.onload = resolve;
       script.onerror = () => reject(new Error(`could not load ${script.src}`));
       document.head.append(script);
     }));
@@ -36,8 +38,9 @@ function load(name) {
 
 async function bringToLife(el) {
   const spec = JSON.parse(el.querySelector('script[type="application/json"]').textContent);
-  const frontEnd = await load(spec.name ?? "prediction");
-  frontEnd.render({ model: pageModel(spec), el });
+  const name = spec.name ?? "prediction";
+  await Promise.all((spec.name ? ["core", name] : [name]).map(load)); // explorables stand on the core
+  globalThis.incontextExplorables[name].render({ model: pageModel(spec), el });
 }
 
 const near = new IntersectionObserver((entries) => {

@@ -9,7 +9,7 @@ import { fixed, number, percent } from "../lib/format.js";
 import { entropy, softmax } from "../lib/math.js";
 import { dragHandlers } from "../lib/pointer.js";
 
-const COLOURS = [1, 2, 3, 4, 5, 6].map((i) => `var(--ic-${i})`).concat("#f0e442", "var(--ic-text)");
+const COLOURS = [1, 2, 3, 4, 5, 6, 7].map((i) => `var(--ic-${i})`).concat("var(--ic-text)");
 
 const same = (a, b) => a.length === b.length && a.every((value, i) => value === b[i]);
 

@@ -1,22 +1,19 @@
 // A text on a filled cell, bar or chip has a contrast of at least 4.5, at every opacity of the fill
-// and in both themes. Colours are read from theme.css.
+// and in both themes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { textOn } from "../lib/heatmap.js";
 
-const css = readFileSync(new URL("../theme.css", import.meta.url), "utf8");
+const file = new URL("../../src/incontext/palette.json", import.meta.url);
 const FILLS = ["ink", "positive", "negative", "muted", "1", "2", "3"];
 
-/** { name: [r, g, b] in [0, 1] } of the palette that a rule with this selector sets. */
-function palette(selector) {
-  const rule = css.slice(css.indexOf("{", css.indexOf(selector))).split("}")[0];
-  const colours = [...rule.matchAll(/--ic-([\w-]+):\s*#([0-9a-f]{6})/g)];
-  return Object.fromEntries(colours.map(([, name, hex]) =>
-    [name, [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)]));
-}
+/** { name: [r, g, b] in [0, 1] } */
+const channels = (colours) => Object.fromEntries(Object.entries(colours).map(([name, hex]) =>
+  [name, [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)]));
 
-const THEMES = { light: palette(".explorable {"), dark: palette('html[data-theme="dark"] .explorable,') };
+const palette = JSON.parse(readFileSync(file, "utf8"));
+const THEMES = { light: channels(palette.light), dark: channels(palette.dark) };
 
 const luminance = (colour) => colour
   .map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4))

@@ -119,7 +119,8 @@ def test_scripts_are_loaded_only_where_used_and_keep_to_their_weight(chapter):
         "prediction.css": int(bool(predictions)),
     }
     folder = site.SITE / "_static" / "explorables"
-    names = {spec["name"] for spec in specs} | ({"prediction"} if predictions else set())
+    names = {spec["name"] for spec in specs} | ({"core"} if specs else set())
+    names |= {"prediction"} if predictions else set()
     scripts = [folder / f"{name}.js" for name in ["host", *sorted(names)] if names]
     script = sum(len(gzip.compress(file.read_bytes())) for file in scripts)
     data = sum(len(gzip.compress(json.dumps(spec).encode())) for spec in [*specs, *predictions])

@@ -6,13 +6,14 @@ from explorable_page import (
     check_with_axe,
     inputs,
     put,
-    python_twin,
     seen,
     settle,
     some_values,
     state,
     table,
 )
+
+from incontext.explorables.base import Explorable
 
 PAGES = [chapter for chapter in site.chapters() if site.specs(chapter)]
 
@@ -51,8 +52,7 @@ def test_every_control_changes_the_numbers_and_they_equal_pythons(visit, chapter
     assert len(figures) == len(specs)
     for figure, spec in zip(figures, specs, strict=True):
         assert figure.get_attribute("data-explorable") == spec["name"]
-        twin = python_twin(spec)
-        follow(twin, spec["initial"])
+        twin = Explorable.from_spec(spec)
         start = table(figure)
         compare(start, twin)
         for control in spec["controls"]:

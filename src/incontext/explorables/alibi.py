@@ -59,7 +59,7 @@ class Alibi(Explorable):
         bias = self._bias()
         for h, line in enumerate(bias, start=1):
             chosen = h == self.head
-            color, width = (plots.CATEGORIES[0], 2.4) if chosen else ("#AEB7C0", 1)
+            color, width = (plots.CATEGORIES[0], 2.4) if chosen else (plots.FAINT, 1)
             left.plot(line.tolist(), color=color, lw=width, zorder=3 if chosen else 1)
         left.plot(self.distance, bias[self.head - 1, self.distance], "o", color=plots.INK)
         lowest = -28 if bias.min() < -16 else -16

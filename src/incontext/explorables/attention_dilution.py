@@ -5,6 +5,7 @@ import math
 import torch
 
 from .. import plots
+from ..palette import LIGHT
 from ..softmax import margin_needed, softmax
 from .base import Explorable, Numbers
 from .controls import slider, steps
@@ -80,7 +81,7 @@ class AttentionDilution(Explorable):
                         ha="right", color=color, size=9.5)  # fmt: skip
             ax.set_xticks([2, 16, 128, 1024], ["2", "16", "128", "1024"])
             ax.minorticks_off()
-            ax.axvspan(2, min(max(self._longest(), 2), LENGTHS[-1]), color="#EAF3FA", zorder=0)
+            ax.axvspan(2, min(max(self._longest(), 2), LENGTHS[-1]), color=LIGHT["band"], zorder=0)
 
     def alt(self):
         one, other = weights_of(self.length, self.margin)

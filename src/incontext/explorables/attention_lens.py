@@ -70,6 +70,10 @@ class AttentionLens(Explorable):
         first = next(iter(focus))
         super().__init__(**{"sentence": first, "position": self._first[first], **values})
 
+    @classmethod
+    def arguments(cls, spec):
+        return {"sentences": list(spec["data"]["sentences"])}
+
     @validate("sentence")
     def _known_sentence(self, proposal):
         if proposal.value not in self._tokens:

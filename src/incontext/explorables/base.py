@@ -10,6 +10,7 @@ import base64
 import html
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -69,6 +70,18 @@ def pack(array, bits: int = 16) -> tuple[dict, np.ndarray]:
     return packed, low + step * codes.astype(np.float64)
 
 
+def front_end(name: str, *files: str) -> str:
+    """The module that anywidget runs: the page's scripts in their order, and what they registered
+    under `name`."""
+    scripts = [(STATIC / file).read_text(encoding="utf-8") for file in files]
+    return "\n".join([*scripts, f'export default globalThis.incontextExplorables["{name}"];\n'])
+
+
+def _below(cls: type) -> list[type]:
+    """Every subclass, those of subclasses too."""
+    return [one for child in cls.__subclasses__() for one in (child, *_below(child))]
+
+
 class Explorable(anywidget.AnyWidget):
     """Base class. A subclass sets the five class attributes, declares controls, and overrides
     `data`, `numbers`, `draw` and `alt`."""
@@ -91,8 +104,7 @@ class Explorable(anywidget.AnyWidget):
             if not getattr(cls, "try_first", "").endswith("."):
                 given = getattr(cls, "try_first", None)
                 raise ValueError(f"try_first={given!r} must be a sentence: what to try first")
-            script = (STATIC / f"{cls.name}.js").read_text(encoding="utf-8")
-            cls._esm = f'{script}\nexport default globalThis.incontextExplorables["{cls.name}"];\n'
+            cls._esm = front_end(cls.name, "core.js", f"{cls.name}.js")
             cls._css = (STATIC / "theme.css").read_text(encoding="utf-8")
         super().__init_subclass__(**kwargs)
 
@@ -110,6 +122,44 @@ class Explorable(anywidget.AnyWidget):
             "initial": self.values(),
             "data": self.data(),
         }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping) -> "Explorable":
+        """The explorable that a page's JSON describes, with its sentences, words and values.
+
+        Args:
+            spec: what `explorable-state` holds in the page. Its name says which subclass.
+        Raises:
+            ValueError: the name is of no explorable of this class, or a value of no control.
+            TraitError: a control refuses its value.
+        """
+        kinds = {
+            kind.name: kind
+            for kind in _below(Explorable)
+            if "name" in vars(kind) and (issubclass(kind, cls) or issubclass(cls, kind))
+        }
+        name = spec.get("name")
+        if name not in kinds:
+            raise ValueError(f"spec: name={name!r} must be one of {sorted(kinds)}")
+        kind, values = kinds[name], spec.get("initial", {})
+        if unknown := sorted(set(values) - set(kind.control_names())):
+            raise ValueError(
+                f"spec: initial has {unknown}, and {name} has the controls {kind.control_names()}"
+            )
+        try:
+            explorable = kind(**kind.arguments(spec))
+        except KeyError as missing:
+            raise ValueError(f"spec: the data of {name} must have {missing}") from None
+        for _ in range(2):  # a control may move another; the second round settles it
+            for trait, value in values.items():
+                setattr(explorable, trait, value)
+        explorable.spec = {**explorable.spec, "initial": explorable.values()}
+        return explorable
+
+    @classmethod
+    def arguments(cls, spec: Mapping) -> dict:
+        """What `__init__` takes beside the controls, as `spec` records it: your own sentences."""
+        return {}
 
     @classmethod
     def control_names(cls) -> list[str]:

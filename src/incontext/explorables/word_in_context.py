@@ -69,6 +69,19 @@ class WordInContext(Explorable):
             }
         super().__init__(**{"word": next(iter(self._sets)), **values})
 
+    @classmethod
+    def arguments(cls, spec):
+        def text(parts: list[list[str]]) -> str:
+            return "".join(piece for piece, _ in parts)
+
+        words = spec["data"]["sets"].items()
+        return {
+            "sets": {
+                word: [(one["sense"], one["cue"], text(one["parts"])) for one in of["sentences"]]
+                for word, of in words
+            }
+        }
+
     @validate("word")
     def _known_word(self, proposal):
         if proposal.value not in self._sets:
