@@ -87,7 +87,8 @@ def causal_mask(
 
     With more keys than queries the queries are the last positions, as they are when earlier keys
     are kept in a cache: ``causal_mask(1, 3)`` is ``[[True, True, True]]``. (``is_causal=True`` of
-    ``F.scaled_dot_product_attention`` takes the queries to be the first.) ``n_keys`` is ``n_queries`` where it is not given, and never smaller.
+    ``F.scaled_dot_product_attention`` takes the queries to be the first.) ``n_keys`` is
+    ``n_queries`` where it is not given, and never smaller.
     """
     checks.whole("n_queries", n_queries)
     n_keys = n_queries if n_keys is None else n_keys
