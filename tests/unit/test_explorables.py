@@ -18,6 +18,7 @@ FIELD_LABELS = {
     "Training step", "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c",
     "Exclude inputs", "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance",
     "Divide by √d_k", "Causal mask", "Query", "Key", "Value",
+    "Loss", "Start", "Learning rate",
 }  # fmt: skip
 
 
