@@ -31,7 +31,7 @@ check_descent = FunctionCheck(
     cases=[
         lambda: (lambda w: 4 * (2 * w - 3), 0.0, 0.1, 3),
         lambda: (lambda w: 4 * (2 * w - 3), 3.0, 0.05, 7),
-        lambda: (lambda w: w**3, -2.0, 0.1, 5),
+        lambda: (lambda w: w**3, -0.5, 0.5, 5),
     ],
     mistakes=[
         Mistake(
@@ -161,12 +161,9 @@ def _trained(start: float, learning_rate: float, n_steps: int, order: str = "zbs
     """(2w − 3)² made small: z empties the gradient, b goes backward, s makes the step."""
     w = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
     optimizer = torch.optim.SGD([w], lr=learning_rate)
-    part = {
-        "z": optimizer.zero_grad,
-        "b": lambda: ((2 * w - 3) ** 2).backward(),
-        "s": optimizer.step,
-    }
     for _ in range(n_steps):
+        loss = (2 * w - 3) ** 2
+        part = {"z": optimizer.zero_grad, "b": loss.backward, "s": optimizer.step}
         for letter in order:
             part[letter]()
     return w.item()
@@ -222,7 +219,7 @@ class NewWordCheck:
     def __call__(self, texts: Any) -> Verdict:
         if texts is None or texts is Ellipsis:
             return Verdict(False, f"Not yet: give {self.name} a list of sentences.", "…")
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        if not isinstance(texts, list | tuple) or not all(isinstance(one, str) for one in texts):
             return Verdict(False, f"{self.name} takes a list of sentences, each of them a text.")
         sentences = [text.lower().split() for text in texts]
         fault = self._fault(sentences)
