@@ -15,12 +15,12 @@ const LOSSES = {
   squared: {
     of: (w) => (2 * w - 3) * (2 * w - 3),
     slope: (w) => 4 * (2 * w - 3),
-    ticks: [0, 10, 20, 30, 40, 50],
+    ticks: [0, 5, 10, 15, 20, 25],
   },
   log: {
     of: (w) => 0.75 * Math.log1p(Math.exp(-w)) + 0.25 * Math.log1p(Math.exp(w)),
     slope: (w) => 1 / (1 + Math.exp(-w)) - 0.75,
-    ticks: [0, 0.5, 1, 1.5],
+    ticks: [0, 0.5, 1],
   },
 };
 
@@ -132,7 +132,7 @@ function valley(view, { id, set }, width) {
     ? `Loss over w: ${number(now.loss)} at w = ${number(now.w, 4)}, with the slope ${number(now.slope)}`
     : `Loss over w: step ${step} is off the chart, at w = ${number(now.w)}`;
   return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, ...drag },
-    frame({ width, height, edge, title: "Loss", below: "Parameter w", y, ticks, xTicks: [-2, -1, 0, 1, 2, 3, 4, 5].map((w) => [x(w), number(w)]) }),
+    frame({ width, height, edge, title: "Loss", below: "Parameter w", y, ticks, xTicks: [-1, 0, 1, 2, 3, 4].map((w) => [x(w), number(w)]) }),
     h("clipPath", { id: `${id}-chart` }, h("rect", { x: edge.left, y: edge.top - 6, width: edge.right - edge.left, height: edge.bottom - edge.top + 12 })),
     h("g", { "clip-path": `url(#${id}-chart)` },
       h("polyline", { points: points(curve.map(({ w, loss }) => [x(w), y(loss)])), fill: "none", stroke: "var(--ic-muted)", "stroke-width": 2 }),
@@ -150,7 +150,8 @@ function valley(view, { id, set }, width) {
 
 /** The loss after each step, on the same scale. */
 function record(view, width, height) {
-  const { path, ticks, top, now } = view;
+  const { path, top, now } = view;
+  const ticks = view.ticks.filter((_, i) => i % 2 === 0 || view.ticks.length < 4);
   const { edge, y } = scales(view, width, height);
   const x = (step) => edge.left + 6 + (step / LAST_STEP) * (edge.right - edge.left - 12);
   const shown = path.map(({ loss }, i) => [x(i), y(Math.min(loss, 1.04 * top)), loss <= top]);
@@ -160,6 +161,6 @@ function record(view, width, height) {
     shown.map(([cx, cy, inside]) => (inside
       ? h("circle", { cx, cy, r: 3.5, fill: PATH })
       : h("path", { d: `M${cx - 4} ${cy + 4}h8l-4 -8z`, fill: PATH }))),
-    h("circle", { cx: shown.at(-1)[0], cy: shown.at(-1)[1], r: 5.5, fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 }),
+    shown.at(-1)[2] && h("circle", { cx: shown.at(-1)[0], cy: shown.at(-1)[1], r: 5.5, fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 }),
   );
 }

@@ -8,8 +8,8 @@ from .. import plots
 from .base import Explorable, Numbers
 from .controls import integer, select, slider
 
-LOW, HIGH, N_STEPS = -2.0, 5.0, 20
-CURVE = [LOW + i / 4 for i in range(29)]  # of w, where the curve is drawn
+LOW, HIGH, N_STEPS = -1.0, 4.0, 20
+CURVE = [LOW + i / 8 for i in range(41)]  # of w, where the curve is drawn
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ LOSSES = {
         lambda w: (2 * w - 3) * (2 * w - 3),
         lambda w: 4 * (2 * w - 3),
         1.5,
-        50.0,
+        25.0,
     ),
     "log": Loss(
         "−log p: a word that follows 3 times in 4",
         lambda w: 0.75 * math.log1p(math.exp(-w)) + 0.25 * math.log1p(math.exp(w)),
         lambda w: 1 / (1 + math.exp(-w)) - 0.75,
         math.log(3),
-        1.8,
+        1.2,
     ),
 }
 

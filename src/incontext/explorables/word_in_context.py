@@ -24,8 +24,7 @@ class WordInContext(Explorable):
     name = "word-in-context"
     title = "Word in context"
     try_first = (
-        "Move Layer up from 0 one at a time and watch the sentences of one sense find "
-        "each other."
+        "Move Layer up from 0 one at a time and watch the sentences of one sense find each other."
     )
     provenance = "learned"
     caption = (
