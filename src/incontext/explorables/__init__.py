@@ -5,6 +5,7 @@ from .analogy import Analogy
 from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
+from .descent import Descent
 from .layer_heads import LayerHeads
 from .multi_head import MultiHead
 from .next_token import NextToken
@@ -21,6 +22,7 @@ __all__ = [
     "AttentionByHand",
     "AttentionDilution",
     "AttentionLens",
+    "Descent",
     "LayerHeads",
     "MultiHead",
     "NextToken",
