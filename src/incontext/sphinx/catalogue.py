@@ -145,6 +145,14 @@ def pages_in_order(env: BuildEnvironment, page: str) -> Iterator[str]:
         yield from pages_in_order(env, below)
 
 
+def all_of_the_book(env: BuildEnvironment) -> Iterator[tuple[str, str]]:
+    """Number and title of each explorable, and its page."""
+    for page in pages_in_order(env, env.config.root_doc):
+        for i, node in enumerate(find(env.get_doctree(page)), start=1):
+            figure = numbered(node.astext(), number_of(env, page, i))
+            yield html.unescape(FIGURE.match(figure)[2]), page
+
+
 def write_list_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Listener for env-updated: the list follows from the other pages."""
     return [page for page in env.found_docs if env.metadata[page].get("lists_explorables")]
