@@ -4,8 +4,8 @@
 
 Each query is compared with every key by a dot product, softmax turns the scores into weights, and
 the output is the mixture of the values with these weights. The dot product of two vectors with
-independent components of unit variance has variance d_k, so division by √d_k keeps the spread of
-the scores the same at every width.
+independent components of unit variance has variance d_k, so division by √d_k keeps the standard
+deviation of the scores the same at every width.
 
 Vaswani et al. (2017), "Attention Is All You Need", section 3.2.1.
 
