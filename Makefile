@@ -49,8 +49,9 @@ serve: $(VENV)/.ready  ## Build on every save and show the book in the browser
 check: $(VENV)/.ready-to-test  ## One chapter, in seconds: make check CHAPTER=name
 	@$(PY) scripts/check_chapter.py $(CHAPTER)
 
-lint: $(VENV)/.ready-to-test  ## Style of the Python code
+lint: $(VENV)/.ready-to-test  ## Style of the Python code, and which module imports which
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(VENV)/bin/lint-imports --no-cache --no-logo
 
 format: $(VENV)/.ready-to-test  ## Put the Python code into that style
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
@@ -80,21 +81,21 @@ clean:  ## Remove everything that was built or installed here
 
 $(PY):
 	@seen=""; \
-	for candidate in $(or $(strip $(PYTHON)),python3.13 python3.12 python3.11 python3 python); do \
+	for candidate in $(or $(strip $(PYTHON)),python3.14 python3.13 python3.12 python3.11 python3 python); do \
 	  version=$$($$candidate -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
 	  seen="$$seen $$version"; \
-	  case $$version in 3.11|3.12|3.13) ;; *) continue ;; esac; \
+	  case $$version in 3.11|3.12|3.13|3.14) ;; *) continue ;; esac; \
 	  echo "Python $$version: making $(VENV)"; \
 	  $$candidate -m venv $(VENV) >$(VENV).log 2>&1 && { rm -f $(VENV).log; exit 0; }; \
 	  rm -rf $(VENV) $(VENV).log; \
 	  echo "make: Python $$version has no venv module. Install it (Debian: apt install python$$version-venv)." >&2; exit 1; \
 	done; \
 	if [ -n "$$seen" ]; then \
-	  echo "make: found Python$$seen, and the book needs 3.11, 3.12 or 3.13. Install one, or name it: make book PYTHON=/path/to/python3.12" >&2; \
+	  echo "make: found Python$$seen, and the book needs 3.11 to 3.14. Install one, or name it: make book PYTHON=/path/to/python3.12" >&2; \
 	elif [ -n "$(strip $(PYTHON))" ]; then \
 	  echo "make: PYTHON=$(strip $(PYTHON)) does not run. Name one that does, or leave it out to let make look for one." >&2; \
 	else \
-	  echo "make: no Python found. Install 3.11, 3.12 or 3.13 (python.org/downloads), or name it: make book PYTHON=/path/to/python3.12" >&2; \
+	  echo "make: no Python found. Install 3.11 to 3.14 (python.org/downloads), or name it: make book PYTHON=/path/to/python3.12" >&2; \
 	fi; exit 1
 
 # What a file of requirements names; beside it, other options for pip.

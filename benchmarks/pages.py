@@ -26,7 +26,8 @@ def pages() -> list[list]:
     for chapter in site.chapters():
         specs, predictions = site.specs(chapter), site.predictions(chapter)
         names = sorted({spec["name"] for spec in specs} | {"prediction" for _ in predictions[:1]})
-        files = [folder / "host.js", *(folder / f"{name}.js" for name in names)] if names else []
+        shared = (["host"] if names else []) + (["core"] if specs else [])
+        files = [folder / f"{name}.js" for name in [*shared, *names]]
         script = sum(gzipped(file.read_bytes()) for file in files)
         data = sum(gzipped(json.dumps(spec).encode()) for spec in [*specs, *predictions])
         page = gzipped(site.page(chapter).read_bytes())

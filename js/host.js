@@ -21,12 +21,14 @@ function pageModel(spec) {
   };
 }
 
+/** Runs a script once. Those asked for one after the other load side by side and run in that order. */
 function load(name) {
   if (!loading.has(name)) {
     loading.set(name, new Promise((resolve, reject) => {
       const script = document.createElement("script");
+      script.async = false;
       script.src = `${base}${name}.js`;
-      script.onload = () => resolve(globalThis.incontextExplorables[name]);
+      script.onload = resolve;
       script.onerror = () => reject(new Error(`could not load ${script.src}`));
       document.head.append(script);
     }));
@@ -36,16 +38,67 @@ function load(name) {
 
 async function bringToLife(el) {
   const spec = JSON.parse(el.querySelector('script[type="application/json"]').textContent);
-  const frontEnd = await load(spec.name ?? "prediction");
-  frontEnd.render({ model: pageModel(spec), el });
+  const name = spec.name ?? "prediction";
+  await Promise.all((spec.name ? ["core", name] : [name]).map(load)); // explorables stand on the core
+  globalThis.incontextExplorables[name].render({ model: pageModel(spec), el });
 }
 
 const near = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting) continue;
-    near.unobserve(target);
-    bringToLife(target).catch((error) => console.error(error)); // what shows without it stays
-  }
+  for (const { target, isIntersecting } of entries) if (isIntersecting) wake(target);
 }, { rootMargin: "600px" });
 
-for (const el of document.querySelectorAll("[data-explorable], [data-prediction]")) near.observe(el);
+const sleeping = new Set(document.querySelectorAll("[data-explorable], [data-prediction]"));
+
+function wake(el) {
+  near.unobserve(el);
+  if (sleeping.delete(el)) bringToLife(el).catch((error) => console.error(error)); // what shows without it stays
+}
+
+for (const el of sleeping) near.observe(el);
+
+// Predictions are small, and who goes from field to field must find them all.
+(globalThis.requestIdleCallback ?? setTimeout)(() => {
+  for (const el of sleeping) if ("prediction" in el.dataset) wake(el);
+});
+
+// A link to a section lands, though what stands above it comes to life and may grow: the target is
+// held in its place until the reader takes over.
+
+let release = () => {};
+
+function hold(target) {
+  release();
+  const held = new AbortController();
+  release = () => held.abort();
+  const { signal } = held;
+  const place = () => target.scrollIntoView({ behavior: "instant", block: "start" });
+  let [top, scrolled] = [NaN, NaN];
+  const grown = new ResizeObserver(() => {
+    place();
+    [top, scrolled] = [target.getBoundingClientRect().top, scrollY];
+  });
+  grown.observe(document.querySelector("article") ?? document.body);
+  signal.addEventListener("abort", () => grown.disconnect());
+  const taken = { signal, capture: true, passive: true };
+  for (const event of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(event, release, taken);
+  addEventListener("scroll", () => { // by the scroll bar or a script, and not by the browser to hold its place
+    const moved = Math.abs(target.getBoundingClientRect().top - top);
+    if (moved > 2 && Math.abs(scrollY - scrolled) > 2) release();
+  }, taken);
+}
+
+function targetOf(hash) {
+  return hash.length > 1 ? document.getElementById(decodeURIComponent(hash.slice(1))) : null;
+}
+
+function holdWhereLinkLeads(link) {
+  const target = link && link.pathname === location.pathname && targetOf(link.hash);
+  if (target) hold(target);
+}
+
+addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  holdWhereLinkLeads(event.target.closest?.("a[href]"));
+});
+// A page that is loaded again, or come back to, is where the reader left it.
+if (performance.getEntriesByType("navigation")[0]?.type === "navigate") holdWhereLinkLeads(location);

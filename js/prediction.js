@@ -56,9 +56,19 @@ function render({ model, el }) {
 
   function reply(state, text) {
     form.dataset.state = state;
+    output.style.minHeight = "";
     output.innerHTML = text && `<strong class="prediction-verdict">${VERDICT[state]}</strong> ${text}`;
     show.hidden = state !== "wrong";
+    if (state !== "unanswered") root.dispatchEvent(new CustomEvent("prediction-committed", { bubbles: true }));
   }
+
+  // A reply is to the answer it was given for, and goes with it. Its place is kept, so that nothing moves.
+  form.addEventListener("input", () => {
+    if (!["right", "wrong", "unanswered"].includes(form.dataset.state)) return;
+    output.style.minHeight = `${output.getBoundingClientRect().height}px`;
+    output.textContent = "";
+    form.dataset.state = "changed";
+  });
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -11,12 +11,21 @@ PYTEST = [sys.executable, "-m", "pytest", "-q"]
 BOOK = str(Path(sys.executable).with_name("jupyter-book"))
 TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]
 
+# Modules whose public functions say shapes. Their tests once more, with every shape checked; that
+# the real models equal their peers, and that the small one learns, was seen without.
+SHAPES = [
+    "attention", "block", "contextual", "embeddings", "generation", "heads", "positions", "reading",
+    "softmax", "training", "transformer",
+]  # fmt: skip
+
 STAGES = {
     "lint": [sys.executable, "-m", "ruff", "check", "."],
     "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+    "imports": [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"],
     "unit": [*PYTEST, "tests/unit", *TWO_AT_ONCE],
     "types": [
-        *PYTEST, "tests/unit", *TWO_AT_ONCE, "-m", "not bad_input",
+        *PYTEST, *(f"tests/unit/test_{name}.py" for name in SHAPES), *TWO_AT_ONCE,
+        "-m", "not bad_input", "-k", "not (real or learns)",
         "--jaxtyping-packages=incontext,beartype.beartype",
     ],
     "book": [

@@ -1,14 +1,16 @@
 // A penalty for distance, with a slope for each head, and the weights that it leaves.
 
-import { dragHandlers } from "../lib/bars.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { range, softmax } from "../lib/math.js";
+import { dragHandlers } from "../lib/pointer.js";
 
 /** The end of the penalty axis: what the steepest slope comes to. */
 const lowestOf = (slopes, n_keys) => (Math.max(...slopes) * (n_keys - 1) > 16 ? -28 : -16);
+/** The end of the weight axis, for every head: the steepest slope of all leaves 0.51 at distance 0. */
+const HIGHEST = 0.6;
 const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
 
 /** For a power of two 2^(−8/n), 2^(−16/n), …; otherwise every second slope of twice as many more. */
@@ -41,8 +43,9 @@ export default explorable({
 
   sentence({ head, slope, distance, penalties, weights, n_keys }) {
     const times = Math.exp(-penalties[distance]);
-    const compared = distance === 0 ? "This is the query's own place, and it pays nothing" : `That is ${times < 1e6 ? number(times) : `${Math.round(times / 1e6)} million`} times less than the query's own place`;
-    return `Head ${head} takes ${number(slope)} off the score for each position (1/${number(1 / slope)}). At distance ${distance} that makes ${number(slope * distance)}. Of ${n_keys} keys that fit equally well, this one gets ${percent(weights[distance])} of the weight. ${compared}.`;
+    const factor = times < 1.01 ? "hardly more" : `${times < 1e6 ? number(times) : `${Math.round(times / 1e6)} million`} times as much`;
+    const compared = distance === 0 ? "It is the query’s own position, which pays nothing" : `The query’s own position gets ${factor}`;
+    return `Head ${head} takes ${number(slope)} (1/${number(1 / slope)}) off the score for each position, and so ${number(slope * distance)} at distance ${distance}. Of ${n_keys} keys that fit equally well, the one there gets ${percent(weights[distance])} of the weight. ${compared}.`;
   },
 
   draw(view, api) {
@@ -96,14 +99,13 @@ function lines(view, width, api) {
 
 function bars(view, width, api) {
   const { weights, distance, head } = view;
-  const high = [0.05, 0.1, 0.25, 0.5, 1].find((end) => weights[0] <= end);
   const draw = ({ x, y, edge, step }) => {
     const column = (w, d) => `M${x(d).toFixed(1)} ${edge.bottom}V${y(w).toFixed(1)}`;
     return [
       h("path", { d: weights.map(column).join(""), stroke: "var(--ic-ink)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
-      h("path", { d: column(Math.max(weights[distance], 0.008 * high), distance), stroke: "var(--ic-2)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
+      h("path", { d: column(Math.max(weights[distance], 0.008 * HIGHEST), distance), stroke: "var(--ic-2)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
       h("text", { class: "ic-label", x: Math.min(x(distance) - 0.2 * step, edge.right - 38), y: y(weights[x(distance) > edge.right - 38 ? weights.length - 6 : distance]) - 7, style: `${HALO};font-weight:600` }, fixed(weights[distance], 3)),
     ];
   };
-  return frame(view, width, api, `Weight in head ${head}, equal scores`, `Weights of head ${head} by distance, ${fixed(weights[distance], 3)} at distance ${distance}`, 0, high, [0, high / 2, high], draw);
+  return frame(view, width, api, `Weight in head ${head}, equal scores`, `Weights of head ${head} by distance, ${fixed(weights[distance], 3)} at distance ${distance}`, 0, HIGHEST, [0, 0.2, 0.4, 0.6], draw);
 }

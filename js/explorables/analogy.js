@@ -180,7 +180,7 @@ function scene({ a, b, c, answer, scene: points }, width) {
     label("corner", "a − b + c", 12, 0, "start"),
     label("answer", offPlane ? answer.word : "", 0, -15, "middle", { class: "ic-label ic-chosen-text" }),
     a !== b && length("b", "a", Math.hypot(...points.a), "var(--ic-1)"),
-    length("corner", "answer", answer.distance, "var(--ic-2)"),
+    length("corner", "answer", answer.distance, "var(--ic-2-text)"),
   );
 }
 

@@ -5,7 +5,7 @@ import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { signedFill, textOn, weightFill } from "../lib/heatmap.js";
-import { argmax, dot, matmul, range, softmax } from "../lib/math.js";
+import { argmax, dot, matmul, range, softmax, sum } from "../lib/math.js";
 
 const MATRICES = ["query", "key", "value"];
 const WIDTH = 3; // d_k
@@ -26,7 +26,11 @@ export default explorable({
     const output = matmul(weight, value);
     const chosen = data.tokens.indexOf(values.word);
     const products = key.map((k) => k.map((x, i) => query[chosen][i] * x));
-    return { ...values, tokens: data.tokens, chosen, products, steps: { query, key, value, score, scaled, weight, output } };
+    const hot = scaled[chosen].map((s) => s / values.temperature);
+    const largest = Math.max(...hot);
+    const less = Math.abs(largest) > data.large ? largest : 0; // so that no exponential is too large
+    const exponentials = hot.map((s) => Math.exp(s - less));
+    return { ...values, tokens: data.tokens, chosen, products, hot, less, exponentials, steps: { query, key, value, score, scaled, weight, output } };
   },
 
   react(trait, values, { examples }) {
@@ -38,12 +42,14 @@ export default explorable({
     return {};
   },
 
-  numbers: ({ tokens, steps, word, products }) => ({
+  numbers: ({ tokens, steps, word, products, exponentials }) => ({
     columns: ["", "token", "1", "2", "3"],
     rows: [
       ...Object.entries(steps).flatMap(([name, matrix]) =>
         matrix.map((row, i) => [name, tokens[i], ...row.map((cell) => (cell === MASKED ? "−∞" : cell))])),
       ...products.map((row, i) => [`products of ${word} ·`, tokens[i], ...row]),
+      ["exponentials of", word, ...exponentials],
+      ["their sum", word, sum(exponentials), "", ""],
     ],
   }),
 
@@ -51,13 +57,13 @@ export default explorable({
     const looks = steps.weight.map((row, i) => {
       const top = argmax(row);
       const ties = row.flatMap((w, j) => (Math.abs(w - row[top]) < 1e-9 ? [j] : []));
-      if (ties.length === row.length) return `“${tokens[i]}” shares evenly`;
+      if (ties.length === row.length) return `“${tokens[i]}” looks at all three equally`;
       const whom = ties.map((j) => (j === i ? "itself" : `“${tokens[j]}”`)).join(" and ");
       const share = ties.length > 1 ? `${percent(row[top])} each` : percent(row[top]);
-      return `“${tokens[i]}” gives most to ${whom} (${share})`;
+      return `“${tokens[i]}” looks most at ${whom} (${share})`;
     });
     const rule = causal ? ", with no token seeing a later one" : "";
-    return `At T = ${number(temperature)}${rule}: ${looks.join("; ")}.`;
+    return `At T = ${number(temperature)}${rule}: ${looks.slice(0, -1).join(", ")}, and ${looks.at(-1)}.`;
   },
 
   draw(view, api) {
@@ -67,37 +73,60 @@ export default explorable({
     const width = Math.floor(narrow ? (api.width - gap) / 2 : (api.width - 3 * gap) / 4);
     const pick = (i) => api.set({ word: tokens[i] });
     const one = (title, formula, matrix, columns, fill, digits) =>
-      h("div", {},
+      h("div", { key: title },
         h("div", { class: "ic-head", style: "white-space:nowrap" }, h("strong", {}, title), ` ${formula}`),
         grid({ matrix, rows: tokens, columns, width, fill, digits, chosen: view.chosen, pick, label: `${title}, ${formula}` }));
     const dims = ["1", "2", "3"];
     const hot = temperature === 1 ? "softmax" : `T = ${number(temperature)}`;
     const [fine, masked, mix] = width < 165 ? [2, narrow ? "masked" : "÷ √3, mask", "w · V"] : [3, "÷ √3, masked", "weights · V"];
-    const inputs = h("div", { class: "ic-steps", key: "inputs", style: `grid-template-columns:repeat(${narrow ? 1 : 3},1fr)` },
-      MATRICES.map((name) => api.control(name)));
-    const results = h("div", { class: "ic-steps", key: "results", style: `grid-template-columns:repeat(${narrow ? 2 : 4},${width}px)` },
-      one("1 Scores", "Q Kᵀ", steps.score, tokens, signed(steps.score), 2),
-      one("2 Scaled", causal ? masked : "÷ √3", steps.scaled, tokens, signed(steps.scaled), 2),
-      one("3 Weights", hot, steps.weight, tokens, weightFill, fine),
-      one("4 Output", mix, steps.output, dims, signed(steps.output), fine));
+    const scores = one("1 Scores", "Q Kᵀ", steps.score, tokens, signed(steps.score), 2);
+    const scaled = one("2 Scaled", causal ? masked : "÷ √3", steps.scaled, tokens, signed(steps.scaled), 2);
+    const weights = one("3 Weights", hot, steps.weight, tokens, weightFill, fine);
+    const output = one("4 Output", mix, steps.output, dims, signed(steps.output), fine);
+    const [query, key, value] = MATRICES.map((name) => api.control(name));
+    if (narrow) { // each matrix beside what it changes, all on one screen of a phone
+      return [
+        h("div", { class: "ic-steps", key: "both", style: `grid-template-columns:repeat(2,${width}px)` },
+          query, key, scores, scaled, weights, value, output, mixture(view)),
+        working(view),
+      ];
+    }
     return [
-      ...(narrow ? [results, working(view), inputs] : [inputs, results, working(view)]), // small: picture first
+      h("div", { class: "ic-steps", key: "inputs", style: "grid-template-columns:repeat(3,1fr)" }, query, key, value),
+      h("div", { class: "ic-steps", key: "results", style: `grid-template-columns:repeat(4,${width}px)` }, scores, scaled, weights, output),
+      working(view),
+      mixture(view),
     ];
   },
 });
 
-/** The chosen word's row, spelled out: its scores as sums, its output as a mixture. */
-function working({ tokens, word, chosen, steps }) {
+/** The chosen word's row, spelled out: its scores as sums, then each step up to its weights. */
+function working({ tokens, word, temperature, chosen, hot, less, exponentials, steps }) {
   const q = steps.query[chosen];
   const line = (k, j) => {
-    const sum = q.map((x, i) => `${number(x)}×${factor(k[i])}`).join(" + ");
-    return h("li", {}, `${word} · ${tokens[j]} = ${sum} = `, h("strong", {}, number(steps.score[chosen][j])));
+    const terms = q.map((x, i) => `${number(x)}×${factor(k[i])}`).join(" + ");
+    return h("li", {}, `${word} · ${tokens[j]} = ${terms} = `, h("strong", {}, number(steps.score[chosen][j])));
   };
-  const parts = steps.weight[chosen].map((w, j) => `${fixed(w, 3)} of ${tokens[j]}`).join(" + ");
-  const mixture = steps.output[chosen].map((x) => fixed(x, 3)).join(", ");
-  return h("ul", { class: "ic-working" },
-    steps.key.map(line),
-    h("li", {}, `output of ${word} = ${parts} = `, h("strong", {}, `(${mixture})`)));
+  const cell = (content, role = "cell") => h("span", { role }, content);
+  const row = (name, cells, total = "") => h("div", { role: "row" }, cell(name, "rowheader"), cells.map((x) => cell(x)), cell(total));
+  const shown = (x) => (x === MASKED ? "−∞" : number(x));
+  const total = sum(exponentials);
+  return h("div", { class: "ic-working", key: "working" },
+    h("ul", {}, steps.key.map(line)),
+    h("div", { role: "table", "aria-label": `From the scores of ${word} to its weights`, class: "ic-sums" },
+      h("div", { role: "row" }, cell("", "columnheader"), tokens.map((token, j) => h("span", { role: "columnheader", style: `--row:var(--ic-${j + 1})` }, token)), cell("sum", "columnheader")),
+      row("score", steps.score[chosen].map(shown)),
+      row(`÷ √${WIDTH}`, steps.scaled[chosen].map(shown)),
+      row(`÷ T = ${number(temperature)}`, hot.map(shown)),
+      row(less ? `exp(· − ${factor(less)})` : "exp", exponentials.map(shown), number(total)),
+      row("÷ sum", steps.weight[chosen].map((w) => fixed(w, 3)), "1")));
+}
+
+/** The chosen word's output as a mixture of the values. */
+function mixture({ tokens, word, chosen, steps }) {
+  const parts = steps.weight[chosen].map((w, j) => `${fixed(w, 3)} × value of ${tokens[j]}`).join(" + ");
+  const result = steps.output[chosen].map((x) => fixed(x, 3)).join(", ");
+  return h("p", { class: "ic-working", key: "mixture" }, `output of ${word} = ${parts} = `, h("strong", {}, `(${result})`));
 }
 
 const factor = (x) => (x < 0 ? `(${number(x)})` : number(x));

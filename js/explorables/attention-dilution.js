@@ -1,10 +1,10 @@
 // How much must one key lead, to keep its weight among n others?
 
-import { dragHandlers } from "../lib/bars.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
+import { dragHandlers } from "../lib/pointer.js";
 
 const ONE = "var(--ic-2)";
 const NEEDED = "var(--ic-ink)";
@@ -160,11 +160,12 @@ function panel({ view, api, width, y, ticks, title, lines, now, level, label }) 
     h("text", { class: "ic-label", x: atLeft ? edge.left + 5 : edge.right - 14, y: at(level.value) + (under ? 17 : -7), "text-anchor": atLeft ? "start" : "end", style: HALO }, level.text),
     h("circle", { cx: px, cy: py, r: 7, fill: now.colour, stroke: "var(--ic-paper)", "stroke-width": 2 }),
     h("text", { class: "ic-label", x: px + (leftwards ? -11 : 11), y: py < edge.top + 8 ? py + 20 : py - 10, "text-anchor": leftwards ? "end" : "start", style: `${HALO};font-weight:600` }, now.text),
-    h("circle", { class: "ic-grip", cx: edge.right, cy: at(level.value), r: 6, style: "cursor:ns-resize;touch-action:none", ...dragLevel(edge, level.drag) }),
+    h("circle", { class: "ic-grip", cx: edge.right, cy: at(level.value), r: 6, style: "cursor:ns-resize", ...dragLevel(edge, level.drag) }),
   );
 }
 
-/** Reports how far down between the top and bottom edge the pointer is. */
+/** Reports how far down between the top and bottom edge the pointer is. A finger that moves down
+ *  scrolls the page; for it there is the slider. */
 function dragLevel({ top, bottom }, move) {
   const report = (event) => {
     const box = event.currentTarget.ownerSVGElement.getBoundingClientRect();
@@ -172,11 +173,13 @@ function dragLevel({ top, bottom }, move) {
   };
   return {
     onpointerdown: (event) => {
+      if (event.pointerType === "touch") return;
       event.currentTarget.setPointerCapture(event.pointerId);
       event.preventDefault();
       event.stopPropagation(); // the chart below chooses n
     },
     onpointermove: (event) => {
+      if (event.pointerType === "touch") return;
       if (event.currentTarget.hasPointerCapture(event.pointerId)) report(event);
     },
   };

@@ -7,6 +7,7 @@ import { number, percent } from "../lib/format.js";
 import { heatmap } from "../lib/heatmap.js";
 import { argmax, softmax } from "../lib/math.js";
 import { unpack } from "../lib/pack.js";
+import { nameOf } from "../lib/tokens.js";
 
 export default explorable({
   name: "attention-lens",
@@ -30,8 +31,11 @@ export default explorable({
 
   sentence({ tokens, row, position, layer, head, temperature }) {
     const order = row.map((_, i) => i).sort((a, b) => row[b] - row[a]);
-    const name = (i) => `“${tokens[i]}”${tokens.indexOf(tokens[i]) === tokens.lastIndexOf(tokens[i]) ? "" : ` (position ${i + 1})`}`;
-    return `In layer ${layer}, head ${head}, at T = ${number(temperature)}, ${name(position - 1)} looks ${row[order[0]] > 1 - 1e-6 ? `only at ${name(order[0])}.` : `most at ${name(order[0])} with ${percent(row[order[0]])} of its weight, then at ${name(order[1])} with ${percent(row[order[1]])}.`}`;
+    const name = (i) => nameOf(tokens, i);
+    const where = row[order[0]] > 1 - 1e-6
+      ? `only at ${name(order[0])}.`
+      : `most at ${name(order[0])}, with ${percent(row[order[0]])} of its weight, and next at ${name(order[1])}, with ${percent(row[order[1]])}.`;
+    return `In layer ${layer}, head ${head}, at T = ${number(temperature)}, ${name(position - 1)} looks ${where}`;
   },
 
   draw({ tokens, weights, row, position, layer, head }, api) {

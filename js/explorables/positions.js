@@ -1,10 +1,10 @@
 // A wave for every pair of dimensions: the table of sinusoids, one row of it, and its products.
 
-import { dragHandlers } from "../lib/bars.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number } from "../lib/format.js";
 import { dot, range } from "../lib/math.js";
+import { dragHandlers } from "../lib/pointer.js";
 
 const SHADES = 12; // on either side of zero; one path each, instead of an element for each cell
 
@@ -33,7 +33,7 @@ export default explorable({
     const near = position < n_positions - 1 ? position + 1 : position - 1;
     const slow = (position * speeds.at(-1)) / (2 * Math.PI);
     const far = position < n_positions / 2 ? position + 20 : position - 20;
-    return `At position ${position} the fastest pair has turned ${number(position / (2 * Math.PI), 2)} times, the slowest ${slow < 0.001 && slow > 0 ? "less than 0.001" : number(slow, 2)} times. Its row has the dot product ${number(d_model / 2)} with itself, ${fixed(products[near])} one position away and ${fixed(products[far])} twenty away, as every row has.`;
+    return `At position ${position} the fastest pair has turned ${number(position / (2 * Math.PI), 2)} times, the slowest ${slow < 0.001 && slow > 0 ? "less than 0.001" : number(slow, 2)} times. The dot product of its row is ${number(d_model / 2)} with itself, ${fixed(products[near])} with a row one position away and ${fixed(products[far])} with one twenty away, the same as for every other row.`;
   },
 
   draw(view, api) {
@@ -73,7 +73,7 @@ function table(view, width, api) {
   const [inner, down, across] = [width - left - 2, tall / n_positions, (width - left - 2) / d_model];
   const y = top + position * down;
   return h("svg", {
-    class: "ic-draggable", style: "touch-action:none;cursor:ns-resize", width, height: top + tall + 30, viewBox: `0 0 ${width} ${top + tall + 30}`, role: "img",
+    class: "ic-draggable", style: "cursor:ns-resize", width, height: top + tall + 30, viewBox: `0 0 ${width} ${top + tall + 30}`, role: "img",
     "aria-label": `Table of ${n_positions} positions by ${d_model} dimensions, row ${position} outlined`,
     ...dragHandlers((_, share) => choose(api, n_positions, (share * (top + tall + 30) - top) / tall)),
   },

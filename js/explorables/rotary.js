@@ -1,11 +1,12 @@
 // Turn a query and a key by their positions; the score is left with the distance between them.
 
-import { bar, dragHandlers } from "../lib/bars.js";
+import { bar } from "../lib/bars.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number } from "../lib/format.js";
 import { dot, range } from "../lib/math.js";
+import { dragHandlers } from "../lib/pointer.js";
 
 const [QUERY, KEY] = ["var(--ic-1)", "var(--ic-2)"];
 const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
@@ -50,7 +51,7 @@ export default explorable({
 
   sentence({ position, offset, pair, speeds, parts, score }) {
     const degrees = (offset * speeds[pair - 1] * 180) / Math.PI;
-    return `Key at ${position}, query at ${position + offset}: offset ${offset}. In pair ${pair} that turns the query ${degrees >= 100 ? Math.round(degrees) : number(degrees)}° further than the key, and the pair adds ${fixed(parts[pair - 1])} to the score, which is ${fixed(score)} in all.`;
+    return `With the key at position ${position} and the query at ${position + offset}, the offset is ${offset}. In pair ${pair} the query is turned ${degrees >= 100 ? Math.round(degrees) : number(degrees)}° further than the key, and the pair adds ${fixed(parts[pair - 1])} to a score of ${fixed(score)} in all.`;
   },
 
   draw(view, api) {
@@ -73,14 +74,14 @@ function line({ position, offset, longest }, api) {
   const { width } = api;
   const [left, right, y] = [12, width - 12, 34];
   const x = (at) => left + (at / (2 * longest)) * (right - left);
-  const at = (event) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    return Math.round((((event.clientX - box.left) - left) / (right - left)) * 2 * longest);
+  const at = (across) => Math.round(((across * width - left) / (right - left)) * 2 * longest);
+  const take = (across) => {
+    const from = at(across);
+    held.set(api.id, Math.abs(from - position) < Math.abs(from - position - offset) ? "key" : "query");
   };
-  const move = (event) => {
-    const to = at(event);
-    if (held.get(api.id) === "key") api.set({ position: clamp(to, 0, longest) });
-    else api.set({ offset: clamp(to - position, 0, longest) });
+  const move = (across) => {
+    if (held.get(api.id) === "key") api.set({ position: clamp(at(across), 0, longest) });
+    else api.set({ offset: clamp(at(across) - position, 0, longest) });
   };
   // The names stand side by side, whatever the distance, and inside the picture.
   const atStart = x(position) < 48;
@@ -90,16 +91,9 @@ function line({ position, offset, longest }, api) {
   const token = (place, colour) => h("circle", { cx: x(place), cy: y, r: 8, fill: colour, stroke: "var(--ic-paper)", "stroke-width": 2 });
   const name = (text, at, anchor) => h("text", { class: "ic-label", x: at, y: y - 15, "text-anchor": anchor, style: `${HALO};font-weight:600` }, text);
   return h("svg", {
-    class: "ic-draggable", style: "touch-action:none", width, height: 72, viewBox: `0 0 ${width} 72`, role: "img",
+    class: "ic-draggable", width, height: 72, viewBox: `0 0 ${width} 72`, role: "img",
     "aria-label": `Key at position ${position}, query at position ${position + offset}`,
-    onpointerdown: (event) => {
-      event.currentTarget.setPointerCapture(event.pointerId);
-      event.preventDefault();
-      const from = at(event);
-      held.set(api.id, Math.abs(from - position) < Math.abs(from - position - offset) ? "key" : "query");
-      move(event);
-    },
-    onpointermove: (event) => { if (event.currentTarget.hasPointerCapture(event.pointerId)) move(event); },
+    ...dragHandlers(move, take),
   },
     h("rect", { width, height: 72, fill: "transparent" }),
     h("line", { x1: left, x2: right, y1: y, y2: y, stroke: "var(--ic-line)", "stroke-width": 2 }),

@@ -1,12 +1,12 @@
 // What happens to softmax as queries and keys get more components, with and without √d_k?
 
-import { dragHandlers } from "../lib/bars.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, percent } from "../lib/format.js";
 import { range, softmax, sum } from "../lib/math.js";
 import { unpack } from "../lib/pack.js";
+import { dragHandlers } from "../lib/pointer.js";
 
 const PLAIN = "var(--ic-2)";
 const DIVIDED = "var(--ic-1)";
@@ -94,8 +94,8 @@ export default explorable({
     const how = divide ? `divided by √${d_k}` : "undivided";
     const against = d_k === 1
       ? "With one component the division changes nothing."
-      : `A typical row's scores receive a gradient of norm ${norm(now.gradient)}; ${divide ? "without" : "with"} the division it would be ${norm(other.gradient)}.`;
-    return `At d_k\u00a0=\u00a0${d_k}, ${how}, the scores spread by ${fixed(now.spread, now.spread < 10 ? 2 : 1)}, and the favourite of 16 keys takes ${percent(now.largest)} of the weight on average. ${against}`;
+      : `The gradient that the scores of a typical row receive has the norm ${norm(now.gradient)}; ${divide ? "without" : "with"} the division it would be ${norm(other.gradient)}.`;
+    return `At d_k\u00a0=\u00a0${d_k}, ${how}, the scores have a standard deviation of ${fixed(now.spread, now.spread < 10 ? 2 : 1)}, and the favourite of 16 keys gets ${percent(now.largest)} of the weight on average. ${against}`;
   },
 
   draw(view, api) {

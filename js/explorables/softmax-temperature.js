@@ -1,14 +1,15 @@
 // Turn scores into weights, and heat or cool the result. A key keeps its colour from score to
 // weight.
 
-import { bar, dragHandlers } from "../lib/bars.js";
+import { bar } from "../lib/bars.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { entropy, softmax } from "../lib/math.js";
+import { dragHandlers } from "../lib/pointer.js";
 
-const COLOURS = [1, 2, 3, 4, 5, 6].map((i) => `var(--ic-${i})`).concat("#f0e442", "var(--ic-text)");
+const COLOURS = [1, 2, 3, 4, 5, 6, 7].map((i) => `var(--ic-${i})`).concat("var(--ic-text)");
 
 const same = (a, b) => a.length === b.length && a.every((value, i) => value === b[i]);
 
@@ -55,7 +56,7 @@ export default explorable({
       : top.length === scores.length
         ? `all ${scores.length} keys take ${share} each`
         : `keys ${listed(top.map((i) => i + 1))} (score ${number(highest)}) take ${share} each`;
-    return `At T = ${number(temperature)}, ${who}. Entropy ${fixed(spread)} of at most ${fixed(uniform)} nats: as spread out as ${fixed(Math.exp(spread), 1)} equal keys.`;
+    return `At T = ${number(temperature)}, ${who}. The entropy is ${fixed(spread)} nats of at most ${fixed(uniform)}, as if ${fixed(Math.exp(spread), 1)} keys shared the weight equally.`;
   },
 
   draw(view, api) {

@@ -7,6 +7,8 @@ import { heatmap } from "../lib/heatmap.js";
 import { range, sum } from "../lib/math.js";
 import { unpack } from "../lib/pack.js";
 
+const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:3px"; // where a label crosses a point
+
 export default explorable({
   name: "word-in-context",
 
@@ -57,7 +59,7 @@ export default explorable({
     const when = layer === 0 ? "At layer 0 nothing has been read yet: the vectors differ by position alone. There" : `After layer ${layer}`;
     const closest = neighbours[chosen];
     const verdict = senses[chosen] === senses[closest] ? "the same sense" : "another sense";
-    return `${when} “${cues[chosen]}” is nearest to “${cues[closest]}”: cosine ${fixed(cosines[chosen][closest])}, ${verdict}. The nearest has the same sense for ${agree} of ${n} sentences. The map keeps ${percent(kept)} of the spread.`;
+    return `${when} “${cues[chosen]}” is nearest to “${cues[closest]}”: cosine ${fixed(cosines[chosen][closest])}, ${verdict}. In ${agree} of ${n} sentences the nearest has the same sense. The map keeps ${percent(kept)} of the spread.`;
   },
 
   draw(view, api) {
@@ -128,11 +130,11 @@ function map({ word, points, senses, cues, chosen, reach, layer }, width, height
     h("rect", { class: "ic-frame", x: 0.5, y: top - 0.5, width: width - 1, height: height - top - 1, rx: 6 }),
     places.map(({ x, y }, i) => {
       const { dx, dy, anchor, far } = labels[i];
-      return h("g", { class: "ic-moves", key: `${word}-${i}`, style: `transform:translate(${x.toFixed(1)}px,${y.toFixed(1)}px)`, onpointerenter: (event) => event.pointerType === "mouse" && pick(i), onclick: () => pick(i) },
+      return h("g", { class: "ic-moves", key: `${word}-${i}`, style: `transform:translate(${x.toFixed(1)}px,${y.toFixed(1)}px);cursor:pointer`, onclick: () => pick(i) },
         h("line", { stroke: "var(--ic-muted)", "stroke-opacity": 0.7, x2: far ? dx : 0, y2: far ? dy : 0 }),
         h("circle", { r: 11, fill: "transparent", stroke: i === chosen ? "var(--ic-text)" : "none", "stroke-width": 1.8 }),
         h("path", { d: look(senses[i]).shape, fill: look(senses[i]).colour }),
-        h("text", { class: i === chosen ? "ic-label ic-chosen-text" : "ic-label", "dominant-baseline": "central", "text-anchor": anchor, x: dx, y: dy }, cues[i]));
+        h("text", { class: i === chosen ? "ic-label ic-chosen-text" : "ic-label", "dominant-baseline": "central", "text-anchor": anchor, x: dx, y: dy, style: HALO }, cues[i]));
     }),
   );
 }
@@ -170,7 +172,6 @@ function sentenceButton({ parts, sense }, i, { senses, cues, cosines, chosen }, 
   const { colour, shape } = looks(senses)(sense);
   return h("button", {
     type: "button", key: `sentence-${i}`, "aria-pressed": i === chosen ? "true" : "false", onclick: () => pick(i),
-    onpointerenter: (event) => event.pointerType === "mouse" && pick(i), onfocus: () => pick(i),
   },
     h("svg", { width: 16, height: 16, viewBox: "-8 -8 16 16", role: "img", "aria-label": sense }, h("path", { d: shape, fill: colour })),
     h("span", {}, parts.map(([text, kind]) => (kind === "word" ? h("strong", {}, text) : kind === "cue" ? h("u", {}, text) : text))),

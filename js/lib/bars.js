@@ -2,6 +2,8 @@
 
 import { clamp } from "./controls.js";
 import { h } from "./dom.js";
+import { textOn } from "./heatmap.js";
+import { dragHandlers } from "./pointer.js";
 
 /** One bar as an SVG.
  *  value, low, high: what the left and right edge stand for (0 lies between them or on one).
@@ -20,26 +22,7 @@ export function bar({ value, low, high, width, height = 26, colour = "var(--ic-i
     text && h("text", {
       x: roomRight ? to + (onDrag ? 12 : 6) : to - (onDrag ? 12 : 6), y: height / 2,
       "dominant-baseline": "central", "text-anchor": roomRight ? "start" : "end",
-      class: roomRight ? "ic-label" : "ic-label ic-on-ink",
+      class: roomRight ? "ic-label" : `ic-label ${textOn({ fill: colour })}`,
     }, text),
   );
-}
-
-/** Pointer handlers that report where the pointer is: from 0 (left edge) to 1 (right edge), and from
- *  0 (top) to 1 (bottom). */
-export function dragHandlers(move) {
-  const report = (event) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    move(clamp((event.clientX - box.left) / box.width, 0, 1), clamp((event.clientY - box.top) / box.height, 0, 1));
-  };
-  return {
-    onpointerdown: (event) => {
-      event.currentTarget.setPointerCapture(event.pointerId);
-      event.preventDefault();
-      report(event);
-    },
-    onpointermove: (event) => {
-      if (event.currentTarget.hasPointerCapture(event.pointerId)) report(event);
-    },
-  };
 }

@@ -2,8 +2,12 @@
 
 import { h } from "./dom.js";
 import { fixed, number } from "./format.js";
+import { slideHandlers } from "./pointer.js";
 
-const LOG_STEPS = 400; // an even number, so that the geometric middle of the range is a stop
+// The stops of a decade on a logarithmic slider: all differ, all are round numbers, and from one to
+// the next the ratio is 1.02 to 1.05.
+const DECADE = [[1, 2, 0.05], [2, 5, 0.1], [5, 10, 0.2]].flatMap(([from, to, step]) =>
+  Array.from({ length: Math.round((to - from) / step) }, (_, i) => from + i * step));
 
 /** One control. `set` takes { trait: value }; `limit` is a maximum that holds just now; `i` picks
  *  one number of a list. */
@@ -13,10 +17,10 @@ export function control(spec, value, { id, set, limit, i }) {
   return KINDS[spec.kind]({ spec, value, change, id: inputId, limit, i });
 }
 
-/** A value in the field's notation: "T = 0.50", or the bare number. */
+/** A value in the field's notation: "T = 0.50", or the bare number where the label is the symbol. */
 export function shown(spec, value) {
   const text = spec.kind === "slider" ? atLeastTwoDecimals(value) : String(value);
-  return spec.symbol ? `${spec.symbol} = ${text}` : text;
+  return spec.symbol && spec.symbol !== spec.label ? `${spec.symbol} = ${text}` : text;
 }
 
 // "T = 0.50": under a moving slider a value keeps its width.
@@ -27,7 +31,7 @@ function atLeastTwoDecimals(value) {
 
 const KINDS = {
   slider: ({ spec, value, change, id }) => {
-    const scale = spec.scale === "log" ? logScale(spec) : linearScale(spec);
+    const scale = scaleOf(spec);
     return rangeInput({
       id, spec, value, min: scale.min, max: scale.max, step: scale.step,
       position: scale.toPosition(value),
@@ -84,7 +88,7 @@ function rangeInput({ id, spec, value, min, max, step, position, pick }) {
     h("span", { class: "ic-value", style: `min-width:${(0.54 * widest).toFixed(1)}em`, "aria-hidden": "true" }, text),
     h("input", {
       id, type: "range", min, max, step, value: position, "data-trait": spec.trait, "aria-valuetext": text,
-      oninput: (event) => pick(Number(event.target.value)),
+      ...slideHandlers(pick),
     }),
   );
 }
@@ -116,25 +120,30 @@ export function lengthButtons(spec, value, change) {
   );
 }
 
+const scales = new WeakMap(); // once for each slider, since its range stays
+
+/** How a slider's positions and values belong together. Each position has a value of its own, so
+ *  every press of an arrow key changes something. */
+export function scaleOf(spec) {
+  if (!scales.has(spec)) scales.set(spec, spec.scale === "log" ? logScale(spec) : linearScale(spec));
+  return scales.get(spec);
+}
+
 const linearScale = ({ minimum, maximum, step }) => ({
   min: minimum, max: maximum, step, toPosition: (value) => value,
   toValue: (position) => tidy(position, step),
 });
 
-const logScale = ({ minimum, maximum }) => ({
-  min: 0, max: LOG_STEPS, step: 1,
-  toPosition: (value) => (LOG_STEPS * Math.log(value / minimum)) / Math.log(maximum / minimum),
-  toValue: (position) => {
-    if (position <= 0) return minimum;
-    if (position >= LOG_STEPS) return maximum;
-    return roundTwentieth(minimum * (maximum / minimum) ** (position / LOG_STEPS));
-  },
-});
-
-/** To a twentieth of the leading digit's place, so that 0.5 and 2 are stops and not 0.498. */
-function roundTwentieth(value) {
-  const unit = 10 ** Math.floor(Math.log10(value)) / 20;
-  return Number((Math.round(value / unit) * unit).toPrecision(3));
+function logScale({ minimum, maximum }) {
+  const decades = [];
+  for (let power = Math.floor(Math.log10(minimum)); 10 ** power < maximum; power += 1) decades.push(power);
+  const round = decades.flatMap((power) => DECADE.map((lead) => Number((lead * 10 ** power).toPrecision(3))));
+  const stops = [minimum, ...round.filter((stop) => stop > minimum && stop < maximum), maximum];
+  const nearest = (value) => {
+    const above = stops.findIndex((stop) => stop >= value);
+    return above > 0 && value / stops[above - 1] < stops[above] / value ? above - 1 : above;
+  };
+  return { min: 0, max: stops.length - 1, step: 1, toPosition: nearest, toValue: (position) => stops[Math.round(position)] };
 }
 
 /** 0.30000000000000004 → 0.3: as many decimals as the step has. */

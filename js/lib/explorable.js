@@ -1,5 +1,9 @@
-// One explorable: controls, picture, live sentence, table of numbers, Reset. The definition says
+// One explorable: controls, live sentence, picture, table of numbers, Reset. The definition says
 // what is computed and drawn; everything around it is the same for all and stands here.
+//
+// The sentence stands twice, one on top of the other. What is seen follows every step and is hidden
+// from assistive technology. What is spoken, the <output>, takes it over once the changes pause, so
+// that a slider on its way does not talk without end.
 //
 // definition = {
 //   name,                                   of the Python class too
@@ -7,19 +11,22 @@
 //   numbers(view) -> { columns, rows }      pure: every number drawn
 //   sentence(view) -> string                pure: what is seen now, in plain words
 //   draw(view, api) -> vnodes               api: { width, id, set(patch), control(trait, i), length(trait) }
-//                                           pure: it is also called ahead, to know how tall a choice gets
+//                                           pure; like compute and sentence it is also called ahead, to
+//                                           know how tall a choice gets
 //   prepare?(data) -> data                  once, before the rest: unpack what travelled packed
 //   limits?(values, data) -> { trait: maximum }         maxima that depend on other controls
 //   react?(trait, values, data) -> patch                what else changes when a control changes
 //   inPicture?: [trait, …]                  controls that draw() places itself
 // }
 
-import { control, lengthButtons } from "./controls.js";
+import { control, lengthButtons, scaleOf } from "./controls.js";
 import { h, patch } from "./dom.js";
 import { showNumbers } from "./table.js";
 
 const CHOICES = 24; // how tall each choice of a control gets is found out ahead, if there are no more
 const SPARE = 0.15; // and the space is kept for it, if it takes no larger a part of what is there
+const SAMPLES = 7; // values of each control at which the height of the sentence is found out
+const PAUSE = 500; // ms without a change, and the sentence is spoken
 
 let instances = 0;
 const whenIdle = globalThis.requestIdleCallback ?? ((task) => setTimeout(task, 50));
@@ -55,6 +62,7 @@ function mount(definition, { model, el }) {
 
   let frame = 0;
   let tableTimer = 0;
+  let speechTimer = 0;
   let ahead = 0;
   let width = body.clientWidth || 640;
 
@@ -95,14 +103,28 @@ function mount(definition, { model, el }) {
         outside.map((trait) => api.control(trait)),
         h("button", { type: "button", class: "ic-reset", onclick: reset }, "Reset"),
       ),
+      h("div", { class: "ic-verdict" },
+        h("p", { class: "ic-sentence", "aria-hidden": "true" }, definition.sentence(view)),
+        h("output", { class: "ic-spoken", "aria-live": "polite", keep: true }),
+      ),
       h("div", { class: "ic-picture" }, definition.draw(view, api)),
-      h("output", { class: "ic-sentence", "aria-live": "polite" }, definition.sentence(view)),
       h("details", { class: "ic-numbers" },
         h("summary", {}, "Numbers"),
         h("div", { class: "ic-table", tabindex: 0, role: "group", "aria-label": `Numbers: ${spec.title}`, keep: true }),
       ),
     ]);
     fillTable(view);
+    speakLater();
+  }
+
+  function speak() {
+    const [sentence, spoken] = [body.querySelector(".ic-sentence"), body.querySelector(".ic-spoken")];
+    if (spoken.textContent !== sentence.textContent) spoken.textContent = sentence.textContent;
+  }
+
+  function speakLater() {
+    clearTimeout(speechTimer);
+    speechTimer = setTimeout(speak, PAUSE);
   }
 
   // The table is filled just after the frame, so that it never delays one.
@@ -124,8 +146,9 @@ function mount(definition, { model, el }) {
     }
   });
 
-  // Picture and sentence keep the greatest height they had, so that a move does not shift the page,
-  // until Reset or another width. What they will need is measured ahead, in idle moments.
+  // Sentence and picture keep the greatest height they had, so that a move does not shift what is
+  // below, until Reset or another width. What the sentence will need is measured at once; what the
+  // picture will need, in idle moments.
   const grown = new ResizeObserver((entries) => {
     if (frame || body.clientWidth !== width) return; // not yet drawn for this width
     for (const { target, borderBoxSize: [{ blockSize }] } of entries) target.style.minHeight = `${blockSize}px`;
@@ -133,13 +156,38 @@ function mount(definition, { model, el }) {
 
   function letShrink() {
     for (const node of steady) node.style.minHeight = "";
+    reserveSentence();
     lookAhead();
   }
 
+  /** How tall each of `children` would be here. */
+  function heightsOf(children) {
+    const place = document.createElement("div");
+    place.className = "ic-trial";
+    place.inert = true;
+    body.append(place);
+    patch(place, children);
+    const heights = [...place.children].map((node) => Math.ceil(node.getBoundingClientRect().height));
+    place.remove();
+    return heights;
+  }
+
+  function following(change) {
+    const before = read();
+    return { ...before, ...consequences(definition, before, change, prepared) };
+  }
+
+  function reserveSentence() {
+    const states = spec.controls.flatMap((one) => samples(one).map((value) => following({ [one.trait]: value })));
+    const texts = states.map((values) => definition.sentence(definition.compute({ values, data: prepared })));
+    const heights = heightsOf([...new Set(texts)].map((text) => h("p", { class: "ic-sentence" }, text)));
+    const tallest = Math.max(...heights, steady[0].offsetHeight);
+    if (tallest > 0) steady[0].style.minHeight = `${tallest}px`; // 0 while it is not in the document
+  }
+
   function lookAhead() {
-    const choices = ({ kind, options, values }) => options?.map(({ value }) => value) ?? values ?? (kind === "toggle" ? [true, false] : []);
     const changes = spec.controls
-      .filter((one) => choices(one).length <= CHOICES)
+      .filter((one) => choices(one)?.length <= CHOICES)
       .flatMap((one) => choices(one).map((value) => ({ [one.trait]: value })));
     const now = ++ahead; // an earlier look is over
     const next = () => {
@@ -151,31 +199,26 @@ function mount(definition, { model, el }) {
   }
 
   function tryOut(change) {
-    const before = read();
-    const values = { ...before, ...consequences(definition, before, change, prepared) };
+    const values = following(change);
     const view = definition.compute({ values, data: prepared });
-    const trial = document.createElement("div");
-    trial.className = "ic-trial";
-    trial.inert = true;
-    body.append(trial);
-    patch(trial, [
+    const heights = heightsOf([
+      h("p", { class: "ic-sentence" }, definition.sentence(view)),
       h("div", { class: "ic-picture" }, definition.draw(view, apiFor(values, `${id}-trial`))),
-      h("div", { class: "ic-sentence" }, definition.sentence(view)),
     ]);
-    const heights = [...trial.children].map((node) => Math.ceil(node.getBoundingClientRect().height));
-    trial.remove();
     steady.forEach((node, i) => {
       const present = node.offsetHeight;
-      const spare = i === 0 ? SPARE * present : Infinity; // a line of text is always worth it
+      const spare = i === 1 ? SPARE * present : Infinity; // a line of text is always worth it
       if (heights[i] >= present && heights[i] <= present + spare) node.style.minHeight = `${heights[i]}px`;
     });
   }
 
   for (const trait of traits) model.on(`change:${trait}`, schedule);
   redraw();
-  const steady = body.querySelectorAll(".ic-picture, .ic-sentence");
+  speak(); // with the region itself: nothing is announced
+  const steady = [body.querySelector(".ic-sentence"), body.querySelector(".ic-picture")];
   resized.observe(body);
   for (const node of steady) grown.observe(node);
+  reserveSentence();
   lookAhead();
   figure.dataset.ready = "";
 
@@ -186,18 +229,45 @@ function mount(definition, { model, el }) {
     grown.disconnect();
     cancelAnimationFrame(frame);
     clearTimeout(tableTimer);
+    clearTimeout(speechTimer);
     body.remove();
     delete figure.dataset.ready;
     if (figure !== el) figure.remove();
   };
 }
 
-function newFigure({ name, provenance, title, caption }) {
+/** Every value of a control that is a choice; undefined where it is a range. */
+function choices({ kind, options, values }) {
+  return options?.map(({ value }) => value) ?? values ?? (kind === "toggle" ? [true, false] : undefined);
+}
+
+/** Some values of a control, from one end to the other. */
+function samples(one) {
+  const all = choices(one);
+  if (all) return spread(all.length - 1).map((i) => all[i]);
+  if (one.kind === "integer") return spread(one.maximum - one.minimum).map((i) => one.minimum + i);
+  if (one.kind !== "slider") return [];
+  const { min, max, step, toValue } = scaleOf(one);
+  return spread((max - min) / step).map((i) => toValue(min + i * step));
+}
+
+/** At most SAMPLES whole numbers from 0 to last, both of them included. */
+function spread(last) {
+  const steps = Math.min(SAMPLES - 1, Math.round(last));
+  return Array.from({ length: steps + 1 }, (_, i) => Math.round((i * last) / (steps || 1)));
+}
+
+/** In Jupyter: the book's page has the figure already, with a number and an id. */
+function newFigure({ name, provenance, title, try_first, caption }) {
   const figure = document.createElement("figure");
   figure.className = "explorable";
   figure.dataset.explorable = name;
   figure.dataset.provenance = provenance;
   figure.setAttribute("aria-label", title);
-  figure.appendChild(document.createElement("figcaption")).textContent = caption;
+  patch(figure, [
+    h("p", { class: "explorable-title" }, title),
+    h("p", { class: "explorable-try" }, try_first),
+    h("figcaption", {}, caption),
+  ]);
   return figure;
 }

@@ -14,11 +14,24 @@ export const signedFill = (value, limit) => ({
   "fill-opacity": Math.min(Math.abs(value) / limit, 1),
 });
 
-// From which opacity on a dark text reads better in the dark theme, and a light one in the light.
-const TURNS = { "var(--ic-ink)": [0.51, 0.65], "var(--ic-positive)": [0.62, 0.88], "var(--ic-negative)": [0.6, 2] };
+// From which opacity on black reads better than white in the dark theme, and white better than black
+// in the light one. A test computes them anew from the palette.
+const TURNS = {
+  "var(--ic-ink)": [0.536, 0.691],
+  "var(--ic-positive)": [0.64, 0.931],
+  "var(--ic-negative)": [0.611, 2],
+  "var(--ic-muted)": [0.66, 0.86],
+  "var(--ic-1)": [0.714, 0.931],
+  "var(--ic-2)": [0.652, 2],
+  "var(--ic-3)": [0.613, 2],
+};
 
-/** The class of a text on a cell that is filled like this: the better contrast in either theme. */
-export function textOn({ fill, "fill-opacity": opacity }) {
+/** The look as it is drawn: in one of LEVELS shades. */
+const shaded = (look) => ({ ...look, "fill-opacity": Math.round((look["fill-opacity"] ?? 1) * LEVELS) / LEVELS });
+
+/** The class of a text on a cell that is filled like this: the better contrast in either theme, and
+ *  at least 4.5. */
+export function textOn({ fill, "fill-opacity": opacity = 1 }) {
   const [dark, light] = TURNS[fill] ?? [2, 2];
   return opacity > light ? "ic-on-ink" : opacity > dark ? "ic-on-middle" : "";
 }
@@ -56,7 +69,7 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
     cells(matrix, fill, size, at),
     values && size >= 30 && matrix.map((line, i) => line.map((value, j) => h("text", {
       x: at(i, j).x + (size - 1) / 2, y: at(i, j).y + (size - 1) / 2, "text-anchor": "middle", "dominant-baseline": "central",
-      class: `ic-cell-text ${textOn(fill(value, i, j))}`,
+      class: `ic-cell-text ${textOn(shaded(fill(value, i, j)))}`,
     }, fixed(value, decimals)))),
     chosen?.row !== undefined && h("rect", {
       class: "ic-chosen", ...at(chosen.row, chosen.column ?? 0), rx: 3,
@@ -73,10 +86,9 @@ function cells(matrix, fill, size, at) {
   const cell = `h${side}q${round} 0 ${round} ${round}v${side}q0 ${round} -${round} ${round}h-${side}q-${round} 0 -${round} -${round}v-${side}q0 -${round} ${round} -${round}z`;
   const paths = new Map();
   matrix.forEach((line, i) => line.forEach((value, j) => {
-    const look = fill(value, i, j);
-    const level = Math.round((look["fill-opacity"] ?? 1) * LEVELS);
-    const key = `${look.fill} ${level}`;
-    if (!paths.has(key)) paths.set(key, { ...look, "fill-opacity": level / LEVELS, d: "" });
+    const look = shaded(fill(value, i, j));
+    const key = `${look.fill} ${look["fill-opacity"]}`;
+    if (!paths.has(key)) paths.set(key, { ...look, d: "" });
     const { x, y } = at(i, j);
     paths.get(key).d += `M${(x + r).toFixed(1)} ${y.toFixed(1)}${cell}`;
   }));

@@ -1,6 +1,7 @@
 // The library under the explorables, without a browser.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { scaleOf, shown } from "../lib/controls.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { argmax, cosine, entropy, matmul, softmax, sum } from "../lib/math.js";
 import { unpack } from "../lib/pack.js";
@@ -35,6 +36,32 @@ test("entropy: 0 for one key, ln n for an even split", () => {
 test("cosine and matmul on numbers worked by hand", () => {
   close(cosine([3, 4], [4, 3]), 24 / 25);
   assert.deepEqual(matmul([[1, 2]], [[3, 4], [5, 6]]), [[13, 16]]);
+});
+
+const log = (minimum, maximum) => ({ kind: "slider", scale: "log", minimum, maximum, symbol: "T", label: "Temperature" });
+
+test("a logarithmic slider: every position shows another value, in order, from end to end", () => {
+  for (const spec of [log(0.05, 20), log(0.1, 10), log(10, 100000), log(0.03, 0.7)]) {
+    const { min, max, step, toValue, toPosition } = scaleOf(spec);
+    const values = Array.from({ length: max + 1 }, (_, i) => toValue(i));
+    assert.deepEqual([min, step, values[0], values.at(-1)], [0, 1, spec.minimum, spec.maximum]);
+    assert.equal(new Set(values.map((value) => shown(spec, value))).size, values.length);
+    values.forEach((value, i) => assert.equal(toPosition(value), i));
+    values.slice(2, -1).forEach((value, i) => assert.ok(value / values[i + 1] > 1 && value / values[i + 1] < 1.051));
+  }
+});
+
+test("a logarithmic slider stops at round numbers and stands at the stop nearest to a value", () => {
+  const { toValue, toPosition } = scaleOf(log(0.05, 20));
+  for (const round of [0.1, 0.2, 0.25, 0.4, 0.5, 0.8, 1, 1.5, 2, 5, 10]) assert.equal(toValue(toPosition(round)), round);
+  assert.equal(toValue(toPosition(0.333)), 0.33);
+  assert.equal(toValue(toPosition(19.9)), 20);
+});
+
+test("a value is shown with its symbol once", () => {
+  assert.equal(shown({ kind: "steps", label: "d_k", symbol: "d_k" }, 64), "64");
+  assert.equal(shown({ kind: "steps", label: "Heads", symbol: "H" }, 4), "H = 4");
+  assert.equal(shown({ kind: "slider", label: "Temperature", symbol: "T" }, 0.5), "T = 0.50");
 });
 
 test("unpack restores shape, range and byte order", () => {

@@ -65,7 +65,7 @@ def name_ends(ax: Axes, x: np.ndarray, ys: np.ndarray, labels: Sequence[str], co
     points_per_pixel = 72 / ax.figure.dpi
     ends = [(x[np.isfinite(y)][-1], y[np.isfinite(y)][-1]) for y in ys]
     heights = ax.transData.transform(ends)[:, 1] * points_per_pixel
-    shifts = spread(heights, 13) - heights
+    shifts = apart(heights, 13) - heights
     for end, shift, label, color in zip(ends, shifts, labels, colors, strict=True):
         ax.annotate(
             label, end, (8, shift), textcoords="offset points", color=on_paper(color),
@@ -73,7 +73,7 @@ def name_ends(ax: Axes, x: np.ndarray, ys: np.ndarray, labels: Sequence[str], co
         )  # fmt: skip
 
 
-def spread(heights: np.ndarray, gap: int | float) -> np.ndarray:
+def apart(heights: np.ndarray, gap: int | float) -> np.ndarray:
     """The nearest heights, in the least-squares sense, that are `gap` apart in the same order."""
     order = np.argsort(heights, kind="stable")
     blocks = []  # pool adjacent violators: [mean, size]

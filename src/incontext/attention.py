@@ -4,8 +4,8 @@
 
 Each query is compared with every key by a dot product, softmax turns the scores into weights, and
 the output is the mixture of the values with these weights. The dot product of two vectors with
-independent components of unit variance has variance d_k, so division by √d_k keeps the spread of
-the scores the same at every width.
+independent components of unit variance has variance d_k, so division by √d_k keeps the standard
+deviation of the scores the same at every width.
 
 Vaswani et al. (2017), "Attention Is All You Need", section 3.2.1.
 
@@ -70,7 +70,8 @@ def attention_scores(
 
     Raises ``ValueError`` for sizes that do not fit and a mask that is not boolean.
     """
-    scale = _check_scores(query, key, mask, bias, scale)
+    _check_scores(query, key, mask, bias, scale)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = query @ key.mT * scale
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
@@ -85,8 +86,9 @@ def causal_mask(
     """True where a key stands no later than the query, ``[n_queries, n_keys]``.
 
     With more keys than queries the queries are the last positions, as they are when earlier keys
-    are kept in a cache. (``is_causal=True`` of ``F.scaled_dot_product_attention`` takes them to be
-    the first.) ``n_keys`` is ``n_queries`` where it is not given, and never smaller.
+    are kept in a cache: ``causal_mask(1, 3)`` is ``[[True, True, True]]``. (``is_causal=True`` of
+    ``F.scaled_dot_product_attention`` takes the queries to be the first.) ``n_keys`` is
+    ``n_queries`` where it is not given, and never smaller.
     """
     checks.whole("n_queries", n_queries)
     n_keys = n_queries if n_keys is None else n_keys
@@ -107,7 +109,7 @@ def _fused(
     scale: float | None,
 ) -> Tensor:
     """The same output in one operator: the temperature goes into the query and the bias."""
-    scale = _check_scores(query, key, mask, bias, scale)
+    _check_scores(query, key, mask, bias, scale)
     checks.positive("temperature", temperature)
     if isinstance(temperature, Tensor) and temperature.ndim:
         rows = (*_batch(query=query, key=key), query.shape[-2], 1)
@@ -116,6 +118,7 @@ def _fused(
     if bias is not None:
         offset = (bias / temperature).to(query.dtype)
         offset = offset if mask is None else torch.where(mask, offset, -torch.inf)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     query = query * (scale / temperature)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=offset, scale=1.0)
 
@@ -136,8 +139,7 @@ def _check_value(query: Tensor, key: Tensor, value: Tensor) -> None:
 
 def _check_scores(
     query: Tensor, key: Tensor, mask: Tensor | None, bias: Tensor | None, scale: float | None
-) -> float:
-    """The scale, 1/√d_k where none is given; raises ``ValueError`` where something does not fit."""
+) -> None:
     _check_vectors(query, key)
     shape = (*_batch(query=query, key=key), query.shape[-2], key.shape[-2])
     if mask is not None:
@@ -146,10 +148,8 @@ def _check_scores(
     if bias is not None:
         checks.floating("bias", bias)
         checks.broadcasts("bias", bias.shape, shape, "... T S")
-    if scale is None:
-        return 1.0 / math.sqrt(query.shape[-1])
-    checks.finite("scale", scale)
-    return scale
+    if scale is not None:
+        checks.finite("scale", scale)
 
 
 def _batch(**tensors: Tensor) -> torch.Size:

@@ -124,8 +124,8 @@ def _directions(name: str, vectors: Tensor, rows: Tensor | None = None) -> Tenso
             place = [int(rows[place[0]])]
         where = f" at {place[0] if len(place) == 1 else tuple(place)}" if place else ""
         if largest[wrong][0] == 0:
-            mend = "; put that row in exclude" if rows is not None else ""
-            raise ValueError(f"{name} has a vector of zeros{where}: it has no direction{mend}")
+            hint = "; put that row in exclude" if rows is not None else ""
+            raise ValueError(f"{name} has a vector of zeros{where}: it has no direction{hint}")
         raise ValueError(f"{name} must be finite, got NaN or infinity in the vector{where}")
     scaled = vectors / largest
     return scaled / scaled.norm(dim=-1, keepdim=True)

@@ -49,7 +49,7 @@ def next_token_probabilities(
         ranked[..., top_k:] = 0.0
         ranked = ranked / ranked.sum(-1, keepdim=True)
     if top_p is not None and top_p < 1:
-        likelier = ranked.cumsum(-1) - ranked  # what the tokens before each have together
+        likelier = ranked.cumsum(-1) - ranked  # what the tokens ranked above each have together
         ranked = ranked.where(likelier < top_p, 0.0)
         ranked = ranked / ranked.sum(-1, keepdim=True)
     return torch.zeros_like(ranked).scatter(-1, ids, ranked)

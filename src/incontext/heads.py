@@ -64,7 +64,7 @@ class KeyValueCache:
 
 
 class AttentionOptions(TypedDict, total=False):
-    """What may be said to the attention of one module, or of every layer of a stack.
+    """Options for one attention module, or for every layer of a stack.
 
     Always keyword arguments, and handed down as they are; what is left out, or None, changes
     nothing. A stack gives each layer its own row of ``head_mask`` and its own ``cache``.
@@ -77,7 +77,7 @@ class AttentionOptions(TypedDict, total=False):
     temperature: > 0, divides the scores; a number, or a tensor that broadcasts to
         ``[..., H, T, 1]``.
     head_mask: 0 switches a head off and 1 leaves it on: it multiplies the head's output. ``[H]``
-        for a module, ``[n_layers, H]`` for a stack. The weights are returned as they were before.
+        for a module, ``[n_layers, H]`` for a stack. The returned weights are not affected.
     cache: keys and values of the tokens before these: a ``KeyValueCache`` for a module, a list with
         one for each layer for a stack. The new tokens are added to it.
     need_weights: False returns None for the weights, and uses PyTorch's fused operator.
@@ -93,7 +93,7 @@ class AttentionOptions(TypedDict, total=False):
 
 
 def split_heads(x: Float[Tensor, "*batch T C"], n_heads: int) -> Float[Tensor, "*batch H T D"]:
-    """Give each head its own slice of every vector: head h gets columns h·D to (h + 1)·D."""
+    """Give each head its own slice of every vector: columns h·D to (h + 1)·D − 1 for head h."""
     checks.axes("x", x, "... T C")
     checks.divides("n_heads", n_heads, "d_model", x.shape[-1])
     return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)
@@ -117,7 +117,7 @@ class MultiHeadAttention(nn.Module):
     ``attend`` is the function that computes the attention, ``scaled_dot_product_attention`` unless
     another one is put there: ``attend(query, key, value, mask=None, **rest)`` returns (output,
     weights). It is called after rotation, with grouped keys and values repeated for each query
-    head, and gets those of the options mask, bias, temperature and need_weights that were given.
+    head, and receives only those of mask, bias, temperature and need_weights that the caller gave.
 
     The weights start as ``nn.Linear`` starts them.
     """

@@ -96,14 +96,14 @@ def _parts(
         inside=(
             Part(
                 "Queries, keys, values",
-                f"are made of each vector, {D} numbers for each head."
-                + (f" {H} heads of queries share {n_kv_heads} of keys." if n_kv_heads < H else ""),
+                f"are made of each vector: {H} queries of {D} numbers, as many as heads,"
+                f" and {n_kv_heads} keys and values.",
                 (H, T, D),
                 "self-attention#three-matrices",
             ),
             Part(
                 "Positions",
-                "turn queries and keys by an angle, so that order counts.",
+                "turn queries and keys by an angle that depends on the place: order counts.",
                 chapter="positional-encoding#turning-instead-of-adding-rope",
             ),
             Part(
@@ -125,7 +125,8 @@ def _parts(
             ),
             Part(
                 "The heads",
-                "mix the values by their shares, and are joined: one vector for each token again.",
+                "mix the values by these shares and are joined. The result is added to the vectors"
+                " that came in.",
                 (T, C),
                 "multi-head-attention",
             ),
@@ -143,7 +144,7 @@ def _parts(
             Part(
                 "A feed-forward network",
                 f"works on each vector alone: {C:,} numbers become {config.d_ff:,} and {C:,}"
-                " again.",
+                " again, which are added to it.",
                 (T, C),
             ),
         ),
@@ -166,8 +167,8 @@ def _parts(
         layer,
         Part(
             "Logits",
-            "score every token that could come next: the last vector, normalised, meets each row of"
-            " the table.",
+            "score every token that could come next: the dot product of the last vector,"
+            " normalised, with each row of the table.",
             (config.vocab_size,),
             "self-attention#encoder-and-decoder",
         ),
@@ -180,7 +181,7 @@ def _parts(
         ),
         Part(
             "The next token",
-            "is drawn from these. It joins the text, and the way begins again.",
+            "is drawn from these, here the likeliest. It joins the text, and the way begins again.",
             drawn=last,
         ),
     ]

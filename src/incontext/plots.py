@@ -1,7 +1,7 @@
 """How does the book draw numbers? One look for all chapters.
 
 Every function takes arrays (NumPy, PyTorch or nested lists), draws on `ax` and returns it;
-without `ax` it opens a figure of a fitting size. Nothing is computed here beyond the layout,
+without `ax` it opens a figure of a suitable size. Nothing is computed here beyond the layout,
 nothing is shown and nothing is saved. Sizes that do not fit raise `ValueError`.
 
 Indices of queries, heads and layers count from 0, as everywhere in code; the numbers printed
@@ -25,19 +25,36 @@ from matplotlib.path import Path as Curve
 from numpy.typing import ArrayLike
 
 from incontext._lettering import name_ends, name_points, number, on_paper, readable, text_width
+from incontext.palette import LIGHT
 
 Number = int | float
 Limits = tuple[Number, Number]
 
-STYLE = Path(__file__).with_name("incontext.mplstyle")
-_style = mpl.rc_params_from_file(STYLE, use_default_template=False)
+CATEGORIES = (*(LIGHT[name] for name in "1234567"), LIGHT["black"])
+TEXT = LIGHT["text"]
+MUTED = LIGHT["muted"]
+HAIRLINE = LIGHT["line"]
+FAINT = LIGHT["faint"]  # lines that stand behind the one in question
+PAPER = LIGHT["paper"]
+INK = LIGHT["ink"]
 
-CATEGORIES = tuple(_style["axes.prop_cycle"].by_key()["color"])
-TEXT = _style["text.color"]
-MUTED = _style["axes.labelcolor"]
-HAIRLINE = _style["grid.color"]
-PAPER = "#FFFFFF"
-INK = "#0B3C6F"
+STYLE = mpl.rc_params_from_file(
+    Path(__file__).with_name("incontext.mplstyle"), use_default_template=False
+)
+STYLE.update(
+    {
+        "text.color": TEXT,
+        "axes.titlecolor": TEXT,
+        "axes.labelcolor": MUTED,
+        "xtick.labelcolor": TEXT,
+        "ytick.labelcolor": TEXT,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "axes.edgecolor": HAIRLINE,
+        "grid.color": HAIRLINE,
+        "axes.prop_cycle": mpl.cycler(color=CATEGORIES),
+    }
+)
 
 WEIGHT_CMAP = "incontext-weight"
 DIVERGING_CMAP = "incontext-diverging"
@@ -518,7 +535,7 @@ def arcs(
 _LINES = (*CATEGORIES[:6], CATEGORIES[7])  # yellow is too pale for a line or a word
 _CHIP, _GAP = 20, 7  # points: the height of a chip, and the least gap between two
 _TEXT_SIZE = 10
-_NO_NUMBER = "#E9ECEF"  # cells that hold none, such as a masked score of minus infinity
+_NO_NUMBER = LIGHT["no-number"]  # cells that hold none, such as a masked score of minus infinity
 
 
 def _array(values: ArrayLike, name: str, ndim: int | None = None) -> np.ndarray:

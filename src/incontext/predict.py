@@ -20,7 +20,7 @@ import anywidget
 from traitlets import Dict
 
 from incontext._mathml import to_mathml
-from incontext.explorables.base import STATIC
+from incontext.explorables.base import STATIC, front_end
 
 MARKUP = re.compile(r"\$(?P<math>[^$]+)\$|`(?P<code>[^`]+)`|\*(?P<em>[^*]+)\*")
 
@@ -31,9 +31,7 @@ class Prediction(anywidget.AnyWidget):
     name: ClassVar[str] = "prediction"
     spec = Dict().tag(sync=True)
 
-    _esm = (STATIC / "prediction.js").read_text(
-        encoding="utf-8"
-    ) + '\nexport default globalThis.incontextExplorables["prediction"];\n'
+    _esm = front_end("prediction", "prediction.js")
     _css = (STATIC / "prediction.css").read_text(encoding="utf-8")
 
     def to_html(self) -> str:

@@ -66,7 +66,7 @@ def entropy(weights: Float[Tensor, "*axes"], dim: int = -1) -> Float[Tensor, "..
 def softmax_jacobian(
     weights: Float[Tensor, "*batch n"], temperature: float | int | Tensor = 1.0
 ) -> Float[Tensor, "*batch n n"]:
-    """How each weight answers to each score: J_ij = ∂w_i / ∂s_j, for w = softmax(s / T).
+    """How each weight responds to each score: J_ij = ∂w_i / ∂s_j, for w = softmax(s / T).
 
         J = (diag(w) − w wᵀ) / T
 

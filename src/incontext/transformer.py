@@ -4,7 +4,7 @@ An encoder is a table of token vectors and a stack of blocks in which every toke
 other. A decoder is the same stack with a causal mask, and a score (logit) for every token that
 could come next:
 
-    logits = Norm(x_last layer) · W_outᵀ           W_out = the table of tokens, where tied
+    logits = Norm(x after the last layer) · W_outᵀ      tied: W_out is the table of tokens itself
 
 Vaswani et al. (2017), "Attention Is All You Need", section 3; Devlin et al. (2019), "BERT" (the
 encoder); Radford et al. (2019), GPT-2 (the decoder, and how weights start).
@@ -214,7 +214,7 @@ class Decoder(nn.Module):
     def __init__(self, config: TransformerConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        self.stack = Encoder(config, generator)
+        self.stack = Encoder(config, generator)  # the same blocks; the mask makes it a decoder
         self.out_proj = nn.Linear(config.d_model, config.vocab_size, bias=False)
         if config.tied:
             self.out_proj.weight = self.stack.token_embedding.weight
@@ -229,8 +229,8 @@ class Decoder(nn.Module):
     ) -> DecoderOutput:
         """Vectors, weights and ``logits[B, T, vocab_size]``: row t scores the token at t + 1.
 
-        ids, mask, options: as in ``Encoder.forward``; the causal mask is added to ``mask``. With a
-        ``cache`` (see ``new_cache``) ids are the new tokens alone.
+        ids, mask, options: as in ``Encoder.forward``; a key must be allowed by the causal mask and
+        by ``mask``. With a ``cache`` (see ``new_cache``) ids are the new tokens alone.
         """
         checks.axes("ids", ids, "B T")
         n_past = len(options["cache"][0]) if options.get("cache") else 0
@@ -246,7 +246,7 @@ class Decoder(nn.Module):
         )
 
     def new_cache(self) -> list[KeyValueCache]:
-        """An empty cache for each layer: the option ``cache`` of a text from its first token on."""
+        """One empty cache for each layer, to start a new text with: the option ``cache``."""
         return [KeyValueCache() for _ in range(self.config.n_layers)]
 
 
@@ -256,8 +256,9 @@ def init_weights(
 ) -> None:
     """Start weights as GPT-2 does: normal with the given standard deviation, biases 0.
 
-    The two matrices of each block that write into the residual stream are smaller by the square
-    root of their number, so that a deeper stack does not start with larger vectors. Norms are left
+    The two matrices of each block whose results are added to the vectors that run through (the
+    residual stream) are smaller by the square root of their number, so that a deeper stack does not
+    start with larger vectors. Norms are left
     as they are. Radford et al. (2019), section 2.3.
     """
     checks.positive("std", std)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
@@ -52,12 +53,15 @@ def test_pictures_are_there_and_have_words(chapter):
 
 
 def test_every_drawn_figure_has_a_dark_twin():
+    drawn = 0
     for chapter in CHAPTERS:
         pictures = site.soup(chapter).select("article .cell_output img:not(.explorable-fallback)")
         for light, dark in zip(pictures[::2], pictures[1::2], strict=True):
             assert (light["class"], dark["class"]) == (["figure-light"], ["figure-dark"])
             assert dark["src"] == light["src"].replace(".svg", "-dark.svg")
             assert dark["alt"] == light["alt"]
+        drawn += len(pictures) // 2
+    assert drawn > 20
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -89,8 +93,13 @@ def test_nothing_is_loaded_from_elsewhere(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_equations_are_mathml(chapter):
-    text = site.soup(chapter).find("article").get_text()
+    article = site.soup(chapter).find("article")
+    text = article.get_text()
     assert "\\(" not in text and "\\frac" not in text and "$$" not in text
+    source = (site.ROOT / f"{chapter}.md").read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", source, flags=re.DOTALL)
+    if re.search(r"\$[^$]+\$", prose):
+        assert article.select("math")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -110,7 +119,8 @@ def test_scripts_are_loaded_only_where_used_and_keep_to_their_weight(chapter):
         "prediction.css": int(bool(predictions)),
     }
     folder = site.SITE / "_static" / "explorables"
-    names = {spec["name"] for spec in specs} | ({"prediction"} if predictions else set())
+    names = {spec["name"] for spec in specs} | ({"core"} if specs else set())
+    names |= {"prediction"} if predictions else set()
     scripts = [folder / f"{name}.js" for name in ["host", *sorted(names)] if names]
     script = sum(len(gzip.compress(file.read_bytes())) for file in scripts)
     data = sum(len(gzip.compress(json.dumps(spec).encode())) for spec in [*specs, *predictions])
@@ -126,11 +136,26 @@ def test_every_explorable_is_in_the_book():
     assert shown == {getattr(explorables, name).name for name in explorables.__all__}
 
 
+def test_explorables_are_numbered_by_chapter_and_listed_where_they_stand():
+    wanted = []
+    for chapter in CHAPTERS:
+        heading = site.soup(chapter).select_one("h1 .section-number")
+        for i, figure in enumerate(site.soup(chapter).select("figure.explorable"), start=1):
+            spec = json.loads(figure.select_one("script.explorable-state").text)
+            number = f"Explorable {heading.text.strip()}{i} · " if heading else ""
+            title = f"{number}{spec['title']}"
+            assert figure.select_one(".explorable-title").text == figure["aria-label"] == title
+            wanted.append((f"{chapter.split('/')[-1]}.html#{figure['id']}", title))
+    cards = site.soup("chapters/explorables").select(".explorable-card")
+    assert [(card.a["href"], card.a.text) for card in cards] == wanted
+    assert len({place for place, _ in wanted}) == len(wanted) > 11
+
+
 def test_first_page_has_something_to_move():
     assert site.specs(CHAPTERS[0])
 
 
-REFERENCE = {"notation", "glossary", "bibliography"}
+REFERENCE = {"notation", "glossary", "bibliography", "explorables"}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS[1:])

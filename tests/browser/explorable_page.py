@@ -4,8 +4,6 @@ import math
 
 from axe_playwright_python.sync_playwright import Axe
 
-from incontext import explorables
-
 READ = """figure => ({
   columns: [...figure.querySelectorAll('thead tr > *')].map(cell => cell.textContent),
   rows: [...figure.querySelectorAll('tbody tr')].map(row => [...row.children].map(cell =>
@@ -23,18 +21,13 @@ SET = """(input, value) => {
 }"""
 
 
-def python_twin(spec: dict):
-    """The Python object behind a figure of the page."""
-    classes = {getattr(explorables, name).name: name for name in explorables.__all__}
-    cls = getattr(explorables, classes[spec["name"]])
-    options = {c["trait"]: c.get("options") for c in spec["controls"]}
-    if spec["name"] == "attention-lens":
-        return cls(sentences=[option["value"] for option in options["sentence"]])
-    return cls()
-
-
 def settle(figure) -> None:
     figure.page.evaluate(SETTLE)
+
+
+def seen(figure) -> str:
+    """The sentence as it stands in the page; it is spoken later."""
+    return figure.locator(".ic-sentence").inner_text()
 
 
 def table(figure) -> dict:

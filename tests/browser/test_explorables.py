@@ -6,12 +6,14 @@ from explorable_page import (
     check_with_axe,
     inputs,
     put,
-    python_twin,
+    seen,
     settle,
     some_values,
     state,
     table,
 )
+
+from incontext.explorables.base import Explorable
 
 PAGES = [chapter for chapter in site.chapters() if site.specs(chapter)]
 
@@ -50,17 +52,16 @@ def test_every_control_changes_the_numbers_and_they_equal_pythons(visit, chapter
     assert len(figures) == len(specs)
     for figure, spec in zip(figures, specs, strict=True):
         assert figure.get_attribute("data-explorable") == spec["name"]
-        twin = python_twin(spec)
-        follow(twin, spec["initial"])
+        twin = Explorable.from_spec(spec)
         start = table(figure)
         compare(start, twin)
         for control in spec["controls"]:
             for value in some_values(control, figure):
-                before, said = table(figure), figure.locator("output").inner_text()
+                before, said = table(figure), seen(figure)
                 put(figure, control, value)
                 after = table(figure)
                 assert after != before, f"{spec['name']}: {control['label']} changes no number"
-                assert figure.locator("output").inner_text() != said or control["kind"] != "slider"
+                assert seen(figure) != said or control["kind"] != "slider"
                 follow(twin, state(figure, spec))
                 compare(after, twin)
                 if kind == "file":
@@ -92,7 +93,7 @@ def tab_to(page, where) -> None:
     where.evaluate(
         """node => { const all = [...document.querySelectorAll(
              'a[href], button:not(:disabled), input, select, summary, [tabindex="0"]')]
-             .filter(n => n.checkVisibility() || n === node);
+             .filter(n => n.tabIndex >= 0 && (n.checkVisibility() || n === node));
            const before = all[all.indexOf(node) - 1]; before.focus(); }"""
     )
     for _ in range(3):
@@ -118,15 +119,165 @@ def move_with_keys(page, where, control: dict) -> None:
             page.keyboard.press(key)
 
 
+# What is spoken, and how long after the last change.
+HEARD = """figure => {
+  window.heard = [];
+  let last = 0;
+  const spoken = figure.querySelector('output[aria-live=polite]');
+  new MutationObserver(() => heard.push([performance.now() - last, spoken.textContent]))
+    .observe(spoken, { childList: true, characterData: true, subtree: true });
+  addEventListener('input', () => { last = performance.now(); }, true);
+}"""
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_the_sentence_is_seen_at_once_and_spoken_after_the_last_change(visit, chapter):
+    one = visit()
+    one.open(chapter)
+    for figure, spec in zip(one.mount_all(), site.specs(chapter), strict=True):
+        slider = figure.locator("input[type=range]").first
+        spoken = figure.locator("output[aria-live=polite]")
+        if not slider.count():
+            continue
+        one.page.wait_for_timeout(600)
+        assert spoken.text_content() == seen(figure), "said from the start, for who comes to read"
+        figure.evaluate(HEARD)
+        before = seen(figure)
+        slider.focus()
+        upper_half = slider.evaluate("node => 2 * node.value > Number(node.min) + Number(node.max)")
+        for _ in range(3):
+            one.page.keyboard.press("ArrowLeft" if upper_half else "ArrowRight")
+            settle(figure)
+        now = seen(figure)
+        assert now != before
+        one.page.wait_for_function("text => heard.at(-1)?.[1] === text", arg=now)
+        waits = one.page.evaluate("heard.map(([wait]) => wait)")
+        assert min(waits) >= 500, spec["name"]
+
+
+# All at once, since the page may be scrolling.
+EDGES = """figure => ['.ic-controls', '.ic-sentence', 'output', '.ic-picture',
+  '.ic-controls input[type=range]'].map(name => [...figure.querySelectorAll(name)].map(node => {
+    const { top, bottom } = node.getBoundingClientRect();
+    return { top, bottom };
+  }))"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("chapter", PAGES)
+def test_the_sentence_stands_beside_the_controls_and_above_the_picture(visit, chapter, width):
+    one = visit(width=width, height=844)
+    one.open(chapter)
+    for figure in one.mount_all():
+        (controls,), (sentence,), (spoken,), (picture,), sliders = figure.evaluate(EDGES)
+        assert spoken == sentence
+        assert 0 <= sentence["top"] - controls["bottom"] < 30
+        assert sentence["bottom"] <= picture["top"] < sentence["bottom"] + 30
+        assert all(sentence["bottom"] - slider["top"] < 400 for slider in sliders)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("chapter", PAGES)
+def test_a_slider_on_its_way_does_not_move_the_picture(visit, chapter, width):
+    one = visit(width=width)
+    one.open(chapter)
+    for figure, spec in zip(one.mount_all(), site.specs(chapter), strict=True):
+        for slider in figure.locator(".ic-controls input[type=range]").all():
+            slider.focus()
+            places = set()
+            for key in ("Home", *["PageUp"] * 10, "End"):
+                one.page.keyboard.press(key)
+                settle(figure)
+                (controls,), _, _, (picture,), _ = figure.evaluate(EDGES)
+                places.add(picture["top"] - controls["top"])
+            moved = max(places) - min(places)
+            assert moved <= 0.5, f"{spec['name']}: {slider.get_attribute('data-trait')}: {moved}"
+            figure.get_by_role("button", name="Reset").click()
+            settle(figure)
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_every_key_of_a_slider_changes_the_value(visit, chapter):
+    one = visit()
+    one.open(chapter)
+    for figure in one.mount_all():
+        for slider in figure.locator("input[type=range]").all():
+            slider.focus()
+            first = after("Home", slider)
+            steps = slider.evaluate("node => Math.round((node.max - node.min) / node.step)")
+            shown = [first, *(after("ArrowRight", slider) for _ in range(min(steps, 60)))]
+            assert len(set(shown)) == len(shown), shown
+            last = after("End", slider)
+            assert last != first and after("ArrowLeft", slider) != last
+            assert after("Home", slider) == first
+            assert after("PageUp", slider) not in (shown[:2] if steps >= 20 else [first])
+            figure.get_by_role("button", name="Reset").click()
+
+
+def after(key: str, slider) -> str:
+    """The value that a key press leads to."""
+    slider.page.keyboard.press(key)
+    settle(slider)
+    return slider.get_attribute("aria-valuetext")
+
+
+def test_chips_are_one_tab_stop_and_only_a_press_or_click_chooses(visit):
+    one = visit()
+    one.open(next(p for p in PAGES if any(s["name"] == "attention-lens" for s in site.specs(p))))
+    one.mount_all()
+    figure = one.page.locator("[data-explorable=attention-lens]").first
+    chips = figure.get_by_role("toolbar").get_by_role("button")
+    press = one.page.keyboard.press
+
+    def stops():
+        return chips.evaluate_all("all => all.flatMap((chip, i) => chip.tabIndex < 0 ? [] : [i])")
+
+    def chosen():
+        settle(figure)
+        pressed = "all => all.findIndex(chip => chip.ariaPressed === 'true')"
+        return chips.evaluate_all(pressed)
+
+    def focused():
+        return chips.evaluate_all("all => all.indexOf(document.activeElement)")
+
+    start = chosen()
+    assert stops() == [start]
+    tab_to(one.page, chips.nth(start))
+    press("ArrowLeft")
+    press("ArrowUp")
+    assert focused() == start - 2 and stops() == [start - 2]
+    press("End")
+    press("ArrowRight")
+    assert focused() == chips.count() - 1
+    press("Home")
+    assert focused() == 0 and chosen() == start, "focus alone chooses nothing"
+    press("ArrowRight")
+    press("Enter")
+    assert chosen() == 1 == focused() and stops() == [1]
+    press("ArrowRight")
+    press("Space")
+    assert chosen() == 2 == focused()
+    press("Tab")
+    assert focused() == -1, "one Tab leaves the chips"
+    press("Shift+Tab")
+    assert focused() == 2
+    chips.nth(4).hover()
+    assert chosen() == 2, "pointing chooses nothing"
+    chips.nth(4).click()
+    assert chosen() == 4
+
+
 @pytest.mark.parametrize("chapter", PAGES)
 def test_labels_sentence_fallback_and_numbers_are_in_the_page(visit, chapter):
     one = visit()
     one.open(chapter)
     for figure in one.mount_all():
         assert figure.locator("output[aria-live=polite]").count() == 1
-        assert figure.locator("details > summary").inner_text() == "Numbers"
+        assert figure.locator("details.ic-numbers > summary").inner_text() == "Numbers"
         assert not figure.locator("img.explorable-fallback").is_visible()
-        for control in figure.locator("input, select").all():
+        controls = figure.locator("input, select").all()
+        assert controls
+        for control in controls:
             name = control.evaluate("node => node.labels[0]?.innerText ?? ''")
             assert name.strip(), control.evaluate("node => node.outerHTML")
 
@@ -135,20 +286,38 @@ def test_labels_sentence_fallback_and_numbers_are_in_the_page(visit, chapter):
 def test_without_javascript_the_picture_shows(visit, chapter):
     one = visit(java_script_enabled=False)
     one.open(chapter)
-    for figure in one.page.locator("figure.explorable").all():
-        assert figure.locator("img.explorable-fallback").is_visible()
-        assert figure.locator("figcaption").is_visible()
-
-
-@pytest.mark.parametrize("chapter", PAGES)
-def test_print_shows_the_picture(visit, chapter):
-    one = visit()
-    one.open(chapter)
-    figures = one.mount_all()
-    one.page.emulate_media(media="print")
+    figures = one.page.locator("figure.explorable").all()
+    assert len(figures) == len(site.specs(chapter))
     for figure in figures:
         assert figure.locator("img.explorable-fallback").is_visible()
-        assert not figure.locator(".explorable-body").is_visible()
+        assert figure.locator("figcaption").is_visible()
+        assert figure.locator(".explorable-title").is_visible()
+        assert not figure.locator(".explorable-try").is_visible(), "there is nothing to try"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("chapter", PAGES)
+def test_print_shows_the_present_state_or_else_the_picture(visit, chapter, scheme):
+    one = visit(color_scheme=scheme)
+    one.open(chapter)
+    figures = one.page.locator("figure.explorable").all()
+    assert len(figures) == len(site.specs(chapter))
+    figures[0].scroll_into_view_if_needed()
+    one.page.wait_for_function(
+        "figure => 'ready' in figure.dataset", arg=figures[0].element_handle()
+    )
+    one.page.emulate_media(media="print")
+    for figure in figures:
+        mounted = figure.get_attribute("data-ready") is not None
+        assert mounted or figure != figures[0]
+        assert figure.locator("img.explorable-fallback").is_visible() != mounted
+        assert figure.locator(".explorable-title").is_visible()
+        if mounted:
+            assert figure.locator(".ic-picture").is_visible()
+            assert figure.locator(".ic-sentence").is_visible()
+            assert not figure.locator(".ic-reset").is_visible()
+            paper = "node => getComputedStyle(node).backgroundColor"
+            assert figure.evaluate(paper) == "rgb(255, 255, 255)"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

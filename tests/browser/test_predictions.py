@@ -91,7 +91,9 @@ def test_keyboard_alone_answers_and_is_told(visit, chapter):
 def test_without_javascript_the_answer_unfolds(visit, chapter):
     one = visit(java_script_enabled=False)
     one.open(chapter)
-    for block in one.page.locator("[data-prediction]").all():
+    blocks = one.page.locator("[data-prediction]").all()
+    assert len(blocks) == len(site.predictions(chapter))
+    for block in blocks:
         assert block.locator(".prediction-static").is_visible()
         block.locator("summary").click()
         assert block.locator("details > p").is_visible()

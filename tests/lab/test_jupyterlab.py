@@ -42,6 +42,8 @@ def test_slider_moves_the_trait_and_the_trait_moves_the_slider(lab, page):
     assert question.locator("output").inner_text().startswith(("Choose one", "Type a number"))
 
     figure = page.locator(wanted).first
+    assert figure.locator(".explorable-title").inner_text() == "Softmax and temperature"
+    assert figure.locator(".explorable-try").inner_text().startswith("Drag Temperature")
     slider = figure.locator("[data-trait=temperature]")
     slider.evaluate(
         """input => {

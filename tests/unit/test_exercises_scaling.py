@@ -86,8 +86,8 @@ def test_the_uniform_spread_is_what_a_simulation_gives():
     ("solution", "says"),
     [
         (lambda x, y: np.polyfit(x.numpy(), y.numpy(), 1)[0], "No logarithms"),
-        (lambda x, y: np.polyfit(x.numpy(), np.log(y.numpy()), 1)[0], "Only the spreads"),
-        (lambda x, y: np.polyfit(np.log(x.numpy()), y.numpy(), 1)[0], "Only the widths"),
+        (lambda x, y: np.polyfit(x.numpy(), np.log(y.numpy()), 1)[0], "standard deviations only"),
+        (lambda x, y: np.polyfit(np.log(x.numpy()), y.numpy(), 1)[0], "widths only"),
         (lambda x, y: np.polyfit(np.log(y.numpy()), np.log(x.numpy()), 1)[0], "axes exchanged"),
         (
             lambda x, y: np.linalg.lstsq(np.log(x.numpy())[:, None], np.log(y.numpy()), rcond=None)[

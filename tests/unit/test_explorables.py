@@ -14,10 +14,12 @@ from incontext.explorables.base import PROVENANCES, STATIC, Explorable, Numbers,
 from incontext.explorables.controls import slider
 
 FIELD_LABELS = {
-    "Temperature", "Heads", "Head", "Layer", "Position", "d_k", "Sequence length", "Training step",
-    "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c", "Exclude inputs",
-    "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance", "Divide by √d_k",
-    "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k", "Top-p", "Seed", "Draws",
+    "Temperature", "Number of heads", "Head", "Layer", "Position", "d_k", "Sequence length",
+    "Training step", "Sentence", "Example", "Score", "Word", "Word a", "Word b", "Word c",
+    "Exclude inputs", "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance",
+    "Divide by √d_k", "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k",
+    "Top-p", "Seed", "Draws",
+    "Loss", "Start", "Learning rate",
 }  # fmt: skip
 
 
@@ -45,10 +47,21 @@ def test_figure_has_what_the_page_needs(explorable):
     assert figure["class"] == ["explorable"]
     assert figure["data-explorable"] == explorable.name
     assert figure["data-provenance"] in PROVENANCES
+    assert figure["id"] == f"explorable-{explorable.name}"
+    assert figure["aria-label"] == explorable.title
+    assert figure.find("p", class_="explorable-title").text == explorable.title
+    assert figure.find("p", class_="explorable-try").text == explorable.try_first
     image = figure.find("img", class_="explorable-fallback")
     assert len(image["alt"]) > 40
     assert image["src"].startswith("data:image/svg+xml;base64,")
     assert figure.find("figcaption").text == explorable.caption
+
+
+def test_what_to_try_first_names_a_control_or_what_to_change(explorable):
+    """One or two plain sentences that begin with something to do."""
+    assert 30 < len(explorable.try_first) < 150
+    first = explorable.try_first.split()[0]
+    assert first in {"Change", "Choose", "Clear", "Compare", "Drag", "Move", "Tick", "Turn"}
 
 
 def test_caption_says_where_the_numbers_come_from(explorable):
@@ -68,15 +81,43 @@ def test_state_travels_whole(explorable):
     assert state["data"] == json.loads(json.dumps(explorable.data()))
 
 
+def test_the_page_describes_the_object_whole(explorable):
+    """Also after a change: the state in the page is that of the twin."""
+    for control in explorable.spec["controls"]:
+        setattr(explorable, control["trait"], candidates(control)[-2])
+    state = json.loads(figure_of(explorable).find("script", class_="explorable-state").text)
+    twin = Explorable.from_spec(state)
+    assert isinstance(twin, getattr(explorables, type(explorable).__name__))
+    assert json.loads(json.dumps(twin.spec)) == state
+    assert twin.numbers() == explorable.numbers()
+
+
+def test_your_own_sentences_and_words_come_back_from_the_page():
+    sets = {
+        "plant": [
+            ("green", "water", "We water the plant."),
+            ("green", "leaves", "The plant has leaves."),
+            ("factory", "workers", "The workers left the plant."),
+        ]
+    }
+    for own in (
+        explorables.AttentionLens(sentences=["Birds sing.", "Dogs bark at night."], layer=2),
+        explorables.WordInContext(sets, layer=3, sentence=2),
+    ):
+        twin = Explorable.from_spec(json.loads(json.dumps(own.spec)))
+        assert twin.spec == own.spec and twin.numbers() == own.numbers()
+
+
 def test_labels_are_the_fields_names(explorable):
     assert {c["label"] for c in explorable.spec["controls"]} <= FIELD_LABELS
 
 
-def test_bundle_stands_alone(explorable):
-    script = (STATIC / f"{explorable.name}.js").read_text()
-    assert f'["{explorable.name}"]' in script
-    assert "http://www.w3.org" in script and "https://" not in script
-    assert not re.search(r"\bimport\b[ (]", script)
+def test_bundle_needs_nothing_but_the_core(explorable):
+    core, own = ((STATIC / f"{name}.js").read_text() for name in ("core", explorable.name))
+    assert "http://www.w3.org" in core and "incontextCore" in own
+    for script in (core, own):
+        assert "https://" not in script and not re.search(r"\bimport\b[ (]", script)
+    assert explorable._esm.startswith(core) and own in explorable._esm  # Jupyter runs the same
 
 
 def test_same_state_same_bytes(explorable):
@@ -128,6 +169,12 @@ def test_alt_text_follows_the_state(explorable):
     assert len(texts) > 1
 
 
+def test_an_explorable_says_what_to_try_first():
+    for nothing in ({}, {"try_first": "Drag Temperature"}):
+        with pytest.raises(ValueError, match="try_first"):
+            type("Silent", (Explorable,), {"name": "scaling", "provenance": "exact", **nothing})
+
+
 def test_widget_and_page_show_the_same_object(explorable):
     data, _ = explorable._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
@@ -155,6 +202,13 @@ def test_pack_loses_at_most_half_a_step():
         (lambda: slider("Temperature", 1, minimum=0, maximum=2, scale="log"), "minimum=0"),
         (lambda: slider("Temperature", 1, minimum=1, maximum=2, scale="cubic"), "cubic"),
         (lambda: explorables.AttentionLens(sentences="one string"), "list"),
+        (lambda: Explorable.from_spec({"initial": {}}), "name=None must be one of"),
+        (lambda: explorables.Alibi.from_spec({"name": "rotary"}), "name='rotary'.*'alibi'"),
+        (
+            lambda: Explorable.from_spec({"name": "alibi", "initial": {"hue": 1}}),
+            r"\['hue'\], and alibi has the controls",
+        ),
+        (lambda: Explorable.from_spec({"name": "attention-lens"}), "must have 'data'"),
     ],
 )
 def test_bad_input_is_named(call, says):

@@ -11,7 +11,7 @@ import pytest
 from explorable_states import changes
 
 from incontext import explorables
-from incontext.explorables.base import STATIC
+from incontext.explorables.base import STATIC, front_end
 
 ROOT = Path(__file__).parents[2]
 JS = ROOT / "js"
@@ -67,7 +67,8 @@ def test_numbers_equal_the_packages(node, tmp_path):
 
 
 def test_library(node):
-    done = run([node, "--test", "--test-reporter=tap", "test/lib.test.mjs"], cwd=JS)
+    files = ["test/lib.test.mjs", "test/contrast.test.mjs"]
+    done = run([node, "--test", "--test-reporter=tap", *files], cwd=JS)
     assert "# fail 0" in done.stdout
 
 
@@ -83,6 +84,24 @@ def test_committed_bundles_are_what_js_builds(node, tmp_path):
     assert sorted(built) == sorted(committed)
     stale = [name for name in built if built[name] != committed[name]]
     assert not stale, f"{stale}: run `make bundles` and commit the result"
+
+
+def test_a_helper_stands_in_one_bundle():
+    """Words of js/lib that survive minifying: in core.js, or in the one bundle that uses them."""
+    for words in ("requestIdleCallback", "Numbers: ", "onpointercancel", "ic-heatmap", "ic-arc"):
+        holders = [file.name for file in STATIC.glob("*.js") if words in file.read_text()]
+        assert len([name for name in holders if name != "host.js"]) == 1, f"{words}: {holders}"
+
+
+def test_jupyters_module_is_the_explorable(node, tmp_path):
+    loads = []
+    for name in explorables.__all__:
+        module = tmp_path / f"{name}.mjs"
+        front = getattr(explorables, name).name
+        module.write_text(front_end(front, "core.js", f"{front}.js"))
+        loads.append(f"console.log((await import('{module.as_uri()}')).default.definition.name);")
+    done = run([node, "--input-type=module", "-e", "\n".join(loads)])
+    assert done.stdout.split() == [getattr(explorables, name).name for name in explorables.__all__]
 
 
 def test_no_third_party_code():

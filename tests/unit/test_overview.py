@@ -72,9 +72,9 @@ def test_the_sizes_are_those_of_the_decoder():
     text = outline().text
     for size in ("3 × 30", "15 × 3 × 2", "15 × 3 × 3", "11 layers", "15 heads", "√2", "out of 7"):
         assert size in text, size
-    assert "15 heads of queries share 5 of keys" in text
+    assert "15 queries of 2 numbers, as many as heads, and 5 keys and values" in text
     assert "30 numbers become 37 and 30 again" in text
-    assert "share" not in outline(n_kv_heads=None).text.replace("shares", "")
+    assert "15 queries of 2 numbers, as many as heads, and 15 keys" in outline(n_kv_heads=None).text
 
 
 def test_the_probabilities_are_those_of_the_next_token():

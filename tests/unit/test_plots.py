@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import FancyBboxPatch, PathPatch
 
 from incontext import plots
-from incontext._lettering import luminance, number, on_paper, readable, spread
+from incontext._lettering import apart, luminance, number, on_paper, readable
 
 WORDS = ["the", "chicken", "crossed", "it", "because", "tired", "road"]
 
@@ -144,17 +144,17 @@ def test_the_input_is_not_changed():
 # ---------------------------------------------------------------- one visual language
 
 
-def test_categories_are_the_style_sheets():
-    assert plots.CATEGORIES[:2] == ("#0072B2", "#D55E00")
+def test_categories_are_the_styles():
+    assert plots.CATEGORIES[:2] == ("#0072b2", "#d55e00")
     assert tuple(mpl.rcParams["axes.prop_cycle"].by_key()["color"]) == plots.CATEGORIES
     assert len(set(plots.CATEGORIES)) == 8
 
 
 def test_scales_are_registered_with_matplotlib():
     weight, diverging = (mpl.colormaps[n] for n in (plots.WEIGHT_CMAP, plots.DIVERGING_CMAP))
-    assert (to_hex(weight(0.0)), to_hex(weight(1.0))) == ("#ffffff", plots.INK.lower())
-    assert to_hex(diverging(0.0)) == plots.CATEGORIES[1].lower()
-    assert to_hex(diverging(1.0)) == plots.CATEGORIES[0].lower()
+    assert (to_hex(weight(0.0)), to_hex(weight(1.0))) == ("#ffffff", plots.INK)
+    assert to_hex(diverging(0.0)) == plots.CATEGORIES[1]
+    assert to_hex(diverging(1.0)) == plots.CATEGORIES[0]
     assert min(to_rgb(diverging(0.5))) > 0.99
 
 
@@ -293,7 +293,7 @@ def test_every_head_has_its_own_map():
         assert np.allclose(panel.images[0].get_array(), head)
         assert panel.images[0].get_clim() == (0, 1)
     frames = [to_hex(p.spines["left"].get_edgecolor()) for p in ax.child_axes]
-    assert frames[2] == plots.CATEGORIES[1].lower()
+    assert frames[2] == plots.CATEGORIES[1]
     assert frames.count(frames[2]) == 1
 
 
@@ -323,7 +323,7 @@ def test_bars_leave_room_for_their_numbers():
 
 def test_bars_take_a_colour_each_and_say_minus_infinity():
     ax = plots.bars([1.0, -np.inf], colors=plots.CATEGORIES[:2])
-    assert [to_hex(bar.get_facecolor()).upper() for bar in ax.patches] == list(plots.CATEGORIES[:2])
+    assert [to_hex(bar.get_facecolor()) for bar in ax.patches] == list(plots.CATEGORIES[:2])
     assert texts(ax) == ["1.00", "−∞"]
     assert np.isfinite(ax.get_ylim()).all()
 
@@ -358,13 +358,13 @@ def test_names_of_lines_with_one_end_do_not_overlap():
 
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=11))
-def test_spread_keeps_order_distance_and_centre(heights):
+def test_labels_moved_apart_keep_order_distance_and_centre(heights):
     heights = np.array(heights)
-    moved = spread(heights, 13)
+    moved = apart(heights, 13)
     order = np.argsort(heights, kind="stable")
     assert (np.diff(moved[order]) >= 13 - 1e-9).all()
     assert moved.mean() == pytest.approx(heights.mean(), abs=1e-9)
-    assert spread(moved, 13) == pytest.approx(moved)
+    assert apart(moved, 13) == pytest.approx(moved)
 
 
 def test_a_band_is_filled_between_its_ends():
@@ -447,7 +447,7 @@ def test_arcs_are_as_thick_as_their_weights(words):
     assert widths == pytest.approx(0.6 + 6 * np.sort(weights)[1:])
     assert [t for t in texts(ax) if t not in WORDS] == [number(w, 2) for w in weights]
     chips = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
-    framed = [to_hex(c.get_edgecolor()).upper() == plots.CATEGORIES[1] for c in chips]
+    framed = [to_hex(c.get_edgecolor()) == plots.CATEGORIES[1] for c in chips]
     assert framed == [i == 1 for i in range(len(words))]
 
 

@@ -16,7 +16,7 @@ from test_imports import CHAPTERS, chapters_here, code_of_chapter
 from incontext import predict
 
 JS = Path(__file__).parents[2] / "js"
-WITHOUT = {"index", "notation", "glossary", "bibliography"}
+WITHOUT = {"index", "notation", "glossary", "bibliography", "explorables"}
 
 
 def a_number(**changes):

@@ -34,12 +34,12 @@ def package(tmp_path):
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    return cache.Package(root)
+    return root
 
 
 def reached(package, code: str) -> set[str]:
-    files = package.files(textwrap.dedent(code))
-    return {path.relative_to(package.root).as_posix() for path in files}
+    files = cache.python_files(package, textwrap.dedent(code))
+    return {path.relative_to(package).as_posix() for path in files}
 
 
 def test_nothing_is_reached_without_an_import(package):
@@ -60,16 +60,11 @@ def test_imports_are_followed_through_the_package(package, code):
     assert reached(package, code) == {"attention.py", "softmax.py", "checks.py"}
 
 
-def test_data_files_belong_to_the_module_that_names_them(package):
-    assert reached(package, "from incontext import plots") == {"plots.py", "book.mplstyle"}
-
-
 def test_a_re_export_leads_to_its_module_and_not_to_the_siblings(package):
-    bars = {"widgets/bars.py", "widgets/base.py", "widgets/static/bars.js"}
-    plots = {"plots.py", "book.mplstyle"}
-    assert reached(package, "from incontext import widgets\nwidgets.Bars()") == bars | plots
+    bars = {"widgets/bars.py", "widgets/base.py", "plots.py"}
+    assert reached(package, "from incontext import widgets\nwidgets.Bars()") == bars
     assert reached(package, "from incontext.widgets import Rings") == {
-        "widgets/rings.py", "widgets/base.py", "widgets/static/rings.js",
+        "widgets/rings.py", "widgets/base.py",
     }  # fmt: skip
 
 
@@ -105,25 +100,35 @@ def test_code_is_what_the_cells_hold_without_options_and_magics():
 def test_digest_follows_what_is_used_and_only_that(package):
     text = chapter("from incontext.attention import x")
     before = cache.digest(package, text)
-    (package.root / "plots.py").write_text("changed = 1")
-    assert cache.digest(package, text) == before
-    (package.root / "checks.py").write_text("LIMIT = 2")
+    for unused in ("plots.py", "widgets/static/bars.js"):
+        (package / unused).write_text("changed = 1")
+        assert cache.digest(package, text) == before
+    (package / "checks.py").write_text("LIMIT = 2")
     assert cache.digest(package, text) != before
+
+
+def test_data_files_count_for_every_chapter_that_uses_the_package(package):
+    text, other = chapter("from incontext.attention import x"), chapter("import numpy")
+    for name in ("book.mplstyle", "widgets/data/new.json"):
+        before, of_other = cache.digest(package, text), cache.digest(package, other)
+        (package / name).parent.mkdir(exist_ok=True)
+        (package / name).write_text("changed")
+        assert cache.digest(package, text) != before
+        assert cache.digest(package, other) == of_other
 
 
 def test_broken_code_depends_on_everything(package):
     text = chapter("def (")
     before = cache.digest(package, text)
-    (package.root / "plots.py").write_text("changed = 1")
+    (package / "plots.py").write_text("changed = 1")
     assert cache.digest(package, text) != before
 
 
 def test_the_real_package_is_understood():
-    package = cache.Package(Path(incontext.__file__).parent)
+    package = Path(incontext.__file__).parent
     files = reached(package, "from incontext import explorables\nexplorables.SoftmaxTemperature()")
     assert {
-        "softmax.py", "checks.py", "plots.py", "incontext.mplstyle",
-        "explorables/softmax_temperature.py", "explorables/static/softmax-temperature.js",
+        "softmax.py", "checks.py", "plots.py", "explorables/softmax_temperature.py",
     } <= files  # fmt: skip
     assert "explorables/multi_head.py" not in files and "pretrained.py" not in files
 
@@ -162,7 +167,7 @@ def book(tmp_path, package, monkeypatch):
     (source / "conf.py").write_text(CONF)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "counting.py").write_text(EXTENSION)
-    monkeypatch.setattr(cache, "ROOT", package.root)
+    monkeypatch.setattr(cache, "ROOT", package)
     # The chapter's code must not run against the toy package: read its imports from a string.
     monkeypatch.setattr(cache, "code_of", lambda text: "\n".join(text.split("'''")[1::2]))
     return source
@@ -181,9 +186,9 @@ def build(source: Path) -> dict[str, int]:
 def test_only_the_chapters_that_use_a_changed_module_run_again(book, package):
     assert build(book) == {"index": 1, "one": 1, "two": 1}
     assert build(book) == {"index": 1, "one": 1, "two": 1}
-    (package.root / "softmax.py").write_text("def softmax(x): return 2 * x")
+    (package / "softmax.py").write_text("def softmax(x): return 2 * x")
     assert build(book) == {"index": 1, "one": 2, "two": 1}
-    (package.root / "plots.py").write_text("STYLE = None")
+    (package / "plots.py").write_text("STYLE = None")
     assert build(book) == {"index": 1, "one": 2, "two": 1}
     assert len(get_cache(book / "_build/.jupyter_cache").list_cache_records()) == 3
 

@@ -12,9 +12,9 @@ from matplotlib.colors import to_hex
 
 from incontext import plots
 from incontext._lettering import contrast
+from incontext.palette import DARK, LIGHT
 from incontext.sphinx import figures
 
-LIGHT, DARK = figures._theme()
 CELL_TEXT = re.compile(r'<g id="on-\w{6}-[^"]*">\s*<text style="([^"]*)"')
 
 

@@ -92,6 +92,13 @@ def test_pieces_keep_their_order():
     assert shown.startswith("before\n\n<details>") and shown.endswith("</details>\n\nafter")
 
 
+def test_the_list_of_explorables_leads_to_their_notebooks():
+    book = Book(explorables=(("Explorable 5.1 · Lens", "scaling"), ("Two sentences", "index")))
+    assert plain("```{explorables}\n```", book) == (
+        "- [Explorable 5.1 · Lens](scaling.ipynb)\n- [Two sentences](index.ipynb)"
+    )
+
+
 def test_glossary_and_bibliography_are_lists():
     glossary = (
         "```{glossary}\nMiniLM\nall-MiniLM\n  The model.\n  It is small.\n\ntoken\n  A piece.\n```"

@@ -82,7 +82,7 @@ check_sinusoids = FunctionCheck(
             "There is one *row* for each position: [n_positions, d_model].",
         ),
     ],
-    praise="Equal to incontext.sinusoidal_positions for every size.",
+    praise="Equal to incontext.positions.sinusoidal_positions for every size.",
     tolerance=LOOSE,
 )
 
@@ -124,8 +124,7 @@ check_add_positions = FunctionCheck(
         Mistake(
             "set beside, not added",
             _beside,
-            "You have laid the positions beside the vectors, which doubles the width. They are"
-            " added.",
+            "You put the positions beside the vectors, which doubles the width. They are added.",
         ),
     ],
     praise="Every sentence of the batch counts from 0, along the tokens.",
@@ -212,7 +211,7 @@ check_rotate = FunctionCheck(
             " anywhere.",
         ),
     ],
-    praise="Equal to incontext.rotate, wherever the text begins.",
+    praise="Equal to incontext.positions.rotate, wherever the text begins.",
     tolerance=LOOSE,
 )
 

@@ -1,4 +1,4 @@
-"""Exercises of the chapter on scaling: scores, temperatures, spreads and a power law."""
+"""Exercises of the chapter on scaling: scores, temperatures, deviations and a power law."""
 
 import math
 
@@ -27,7 +27,8 @@ check_scaled_scores = FunctionCheck(
     mistakes=[
         Mistake(
             "no scaling", lambda query, key: query @ key.mT,
-            "These are the plain dot products. Their spread grows like √d_k; divide by it.",
+            "These are the plain dot products. Their standard deviation grows like √d_k: divide by"
+            " √d_k.",
         ),
         Mistake(
             "divided by √d_model",
@@ -37,7 +38,7 @@ check_scaled_scores = FunctionCheck(
         ),
         Mistake(
             "divided by d_k, with no root", lambda query, key: query @ key.mT / query.shape[-1],
-            "The variance of the scores is d_k, but what you divide is their spread, its root.",
+            "d_k is the variance of the scores. Divide by their standard deviation, its root.",
         ),
         Mistake(
             "multiplied by √d_k",
@@ -102,15 +103,15 @@ check_uniform_spread = ValueCheck(
         ),
         Mistake(
             "already divided by √d_k", lambda: 1 / 3,
-            "That is the spread after the division by √256. It was asked for without.",
+            "That is the standard deviation after dividing by √256. The question is about before.",
         ),
     ],
-    praise="256 products of variance 1/9: a spread of 16/3.",
+    praise="256 products of variance 1/9: a standard deviation of 16/3.",
 )  # fmt: skip
 
 
-def log_log_slope(widths: Tensor, spreads: Tensor) -> Tensor:
-    return _slope(widths.log(), spreads.log())
+def log_log_slope(widths: Tensor, deviations: Tensor) -> Tensor:
+    return _slope(widths.log(), deviations.log())
 
 
 def _slope(x: Tensor, y: Tensor) -> Tensor:
@@ -140,26 +141,26 @@ check_log_log_slope = FunctionCheck(
             " straight only when both axes are logarithmic.",
         ),
         Mistake(
-            "one logarithm of the two", lambda widths, spreads: _slope(widths, spreads.log()),
-            "Only the spreads have been made logarithmic. The widths are an axis too.",
+            "one logarithm of the two", lambda widths, deviations: _slope(widths, deviations.log()),
+            "You took the logarithm of the standard deviations only. Take that of the widths too.",
         ),
         Mistake(
             "one logarithm of the two (the widths)",
-            lambda widths, spreads: _slope(widths.log(), spreads),
-            "Only the widths have been made logarithmic. The spreads are an axis too.",
+            lambda widths, deviations: _slope(widths.log(), deviations),
+            "You took the logarithm of the widths only. Take that of the standard deviations too.",
         ),
         Mistake(
             "the axes exchanged",
-            lambda widths, spreads: _slope(spreads.log(), widths.log()),
-            "The sum of squares under the line must be that of the widths, since the spread is"
-            " what is to be explained.",
+            lambda widths, deviations: _slope(deviations.log(), widths.log()),
+            "Divide by the sum of squares of the widths: the standard deviation is what you want to"
+            " explain.",
         ),
         Mistake(
             "the means were not subtracted",
-            lambda widths, spreads: (
-                (widths.log() * spreads.log()).sum() / widths.log().square().sum()
+            lambda widths, deviations: (
+                (widths.log() * deviations.log()).sum() / widths.log().square().sum()
             ),
-            "Without that the line is forced through 0, that is, a spread of 1 at a width of 1.",
+            "Without that the line is forced through 0: a standard deviation of 1 at a width of 1.",
         ),
     ],
     praise="The exponent of the power law, by least squares.",

@@ -73,7 +73,7 @@ check_softmax = FunctionCheck(
         Mistake(
             "multiplied by the temperature",
             lambda scores, temperature: softmax(scores * temperature),
-            "Your weights get softer when it is cold. The scores are divided by T.",
+            "Your weights get softer as T falls. Divide the scores by T.",
         ),
         Mistake(
             "multiplied by the temperature, and it overflows",
@@ -117,7 +117,7 @@ check_softmax = FunctionCheck(
             "The largest weight of each row is 1. Divide by the *sum* of the exponentials.",
         ),
     ],
-    praise="Equal to incontext.softmax, with scores far from 0 too.",
+    praise="Equal to incontext.softmax.softmax, even for scores far from 0.",
 )  # fmt: skip
 
 
@@ -160,12 +160,12 @@ check_entropy = FunctionCheck(
         Mistake(
             "in bits",
             lambda w: _surprise(w).sum(-1) / math.log(2),
-            "That is the logarithm to base 2. Nats go with the natural one, log.",
+            "That is the logarithm to base 2. Nats use the natural one, log.",
         ),
         Mistake(
             "in bits, and NaN where a weight is 0",
             lambda w: -(w * w.log2()).sum(-1),
-            "Nats go with the natural logarithm, log. And a weight of 0 has no logarithm: keep it"
+            "Nats use the natural logarithm, log. And a weight of 0 has no logarithm: keep it"
             " out.",
         ),
         Mistake(

@@ -5,12 +5,15 @@ from .analogy import Analogy
 from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
+from .descent import Descent
+from .layer_heads import LayerHeads
 from .multi_head import MultiHead
 from .next_token import NextToken
 from .positions import Positions
 from .rotary import Rotary
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
+from .two_sentences import TwoSentences
 from .word_in_context import WordInContext
 
 __all__ = [
@@ -19,11 +22,14 @@ __all__ = [
     "AttentionByHand",
     "AttentionDilution",
     "AttentionLens",
+    "Descent",
+    "LayerHeads",
     "MultiHead",
     "NextToken",
     "Positions",
     "Rotary",
     "Scaling",
     "SoftmaxTemperature",
+    "TwoSentences",
     "WordInContext",
 ]

@@ -10,12 +10,14 @@ from .base import Explorable, Numbers
 from .controls import integer, steps
 
 N_KEYS = 33  # distances 0 to 32
+HIGHEST = 0.6  # the end of the weight axis, the same for every head
 HEADS = [1, 2, 4, 6, 8, 12, 16]
 
 
 class Alibi(Explorable):
     name = "alibi"
     title = "A penalty for distance"
+    try_first = "Move Head from 1 to 8 and watch how much farther back the weight reaches."
     provenance = "exact"
     caption = (
         "The number that ALiBi adds to a score, by distance, in every head, and the weights that "
@@ -24,7 +26,7 @@ class Alibi(Explorable):
     )
     fallback_size = (7.0, 3.2)
 
-    heads = steps("Heads", 8, HEADS, symbol="H")
+    heads = steps("Number of heads", 8, HEADS, symbol="H")
     head = integer("Head", 2, minimum=1, maximum=max(HEADS))
     distance = integer("Distance", 4, minimum=0, maximum=N_KEYS - 1)
 
@@ -57,7 +59,7 @@ class Alibi(Explorable):
         bias = self._bias()
         for h, line in enumerate(bias, start=1):
             chosen = h == self.head
-            color, width = (plots.CATEGORIES[0], 2.4) if chosen else ("#AEB7C0", 1)
+            color, width = (plots.CATEGORIES[0], 2.4) if chosen else (plots.FAINT, 1)
             left.plot(line.tolist(), color=color, lw=width, zorder=3 if chosen else 1)
         left.plot(self.distance, bias[self.head - 1, self.distance], "o", color=plots.INK)
         lowest = -28 if bias.min() < -16 else -16
@@ -67,7 +69,9 @@ class Alibi(Explorable):
         colors = [plots.CATEGORIES[0]] * N_KEYS
         colors[self.distance] = plots.CATEGORIES[1]
         right.bar(range(N_KEYS), weights.tolist(), color=colors)
-        right.set(xlabel="Distance", title=f"Weight in head {self.head}, equal scores")
+        right.set(
+            ylim=(0, HIGHEST), xlabel="Distance", title=f"Weight in head {self.head}, equal scores"
+        )
 
     def alt(self):
         bias = self._bias()[self.head - 1]

@@ -48,6 +48,7 @@ YAW, ELEVATION = math.radians(18), math.radians(28)  # from where the plane is s
 class Analogy(Explorable):
     name = "analogy"
     title = "Sums with words"
+    try_first = "Clear Exclude inputs and see which word was nearest all along."
     provenance = "learned"
     caption = (
         f"Bars: of {len(WORDS)} words, those whose vectors make the smallest angle with a − b + c; "

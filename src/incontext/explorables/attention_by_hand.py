@@ -25,19 +25,20 @@ EXAMPLES = {
         "value": X,
     },
     "lookup": {
-        "text": "A sharp look-up: each query fits one key",
-        "query": [0.0, 0.0, 6.0, 6.0, 0.0, 0.0, 0.0, 6.0, 0.0],
-        "key": [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0],
+        "text": "A look-up: each query fits one key",
+        "query": [0.0, 0.0, 4.0, 4.0, 0.0, 0.0, 0.0, 4.0, 0.0],
+        "key": IDENTITY,
         "value": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
     },
     "twins": {
         "text": "Two equal keys, and a query that fits none",
         "query": [0.0, 4.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0, 4.0],
-        "key": [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 2.0, 0.0],
+        "key": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0],
         "value": IDENTITY,
     },
 }
 MATRICES = ("query", "key", "value")
+LARGE = 20  # from here on the largest score is taken off before e is raised to them
 
 
 def _matrix(label: str, name: str):
@@ -50,6 +51,7 @@ def _matrix(label: str, name: str):
 class AttentionByHand(Explorable):
     name = "attention-by-hand"
     title = "Attention by hand"
+    try_first = "Change one number of Q and follow it through scores, weights and output."
     provenance = "exact"
     caption = (
         "Attention in four steps, for three tokens in three dimensions. A token keeps its row and "
@@ -73,6 +75,7 @@ class AttentionByHand(Explorable):
     def data(self):
         return {
             "tokens": TOKENS,
+            "large": LARGE,
             "examples": {key: {m: one[m] for m in MATRICES} for key, one in EXAMPLES.items()},
         }
 
@@ -109,6 +112,13 @@ class AttentionByHand(Explorable):
             "score": scores, "scaled": scaled, "weight": weights, "output": output,
         }  # fmt: skip
 
+    def _exponentials(self, scaled: Tensor) -> Tensor:
+        """e to each scaled score of the chosen word, divided by the temperature, [3]. Where that
+        would be too large or too small a number, the largest score is taken off first."""
+        row = scaled[TOKENS.index(self.word)] / self.temperature
+        largest = row.max()
+        return torch.exp(row - largest if largest.abs() > LARGE else row)
+
     def numbers(self):
         steps = self._steps()
         rows = [
@@ -121,6 +131,11 @@ class AttentionByHand(Explorable):
         rows += [
             [f"products of {self.word} ·", token, *row]
             for token, row in zip(TOKENS, products, strict=True)
+        ]
+        exponentials = self._exponentials(steps["scaled"])
+        rows += [
+            ["exponentials of", self.word, *exponentials.tolist()],
+            ["their sum", self.word, exponentials.sum().item(), "", ""],
         ]
         return Numbers(["", "token", "1", "2", "3"], rows)
 

@@ -5,6 +5,7 @@ import math
 import torch
 
 from .. import plots
+from ..palette import LIGHT
 from ..softmax import margin_needed, softmax
 from .base import Explorable, Numbers
 from .controls import slider, steps
@@ -23,6 +24,7 @@ def weights_of(n: int, margin: float) -> tuple[float, float]:
 class AttentionDilution(Explorable):
     name = "attention-dilution"
     title = "Attention dilution"
+    try_first = "Move Sequence length up to 1024 and watch how little weight the one key keeps."
     provenance = "exact"
     caption = (
         "One key leads all others, which have equal scores, by a margin m. First chart: its weight "
@@ -79,7 +81,7 @@ class AttentionDilution(Explorable):
                         ha="right", color=color, size=9.5)  # fmt: skip
             ax.set_xticks([2, 16, 128, 1024], ["2", "16", "128", "1024"])
             ax.minorticks_off()
-            ax.axvspan(2, min(max(self._longest(), 2), LENGTHS[-1]), color="#EAF3FA", zorder=0)
+            ax.axvspan(2, min(max(self._longest(), 2), LENGTHS[-1]), color=LIGHT["band"], zorder=0)
 
     def alt(self):
         one, other = weights_of(self.length, self.margin)

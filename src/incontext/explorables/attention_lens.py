@@ -32,6 +32,7 @@ class AttentionLens(Explorable):
 
     name = "attention-lens"
     title = "Attention lens"
+    try_first = "Choose another sentence and see where the same word looks now."
     provenance = "learned"
     caption = (
         "Where one head looks: choose a token, a layer and a head. The arcs show the row of the "
@@ -68,6 +69,10 @@ class AttentionLens(Explorable):
             }
         first = next(iter(focus))
         super().__init__(**{"sentence": first, "position": self._first[first], **values})
+
+    @classmethod
+    def arguments(cls, spec):
+        return {"sentences": list(spec["data"]["sentences"])}
 
     @validate("sentence")
     def _known_sentence(self, proposal):

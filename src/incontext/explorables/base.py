@@ -10,6 +10,7 @@ import base64
 import html
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -69,12 +70,25 @@ def pack(array, bits: int = 16) -> tuple[dict, np.ndarray]:
     return packed, low + step * codes.astype(np.float64)
 
 
+def front_end(name: str, *files: str) -> str:
+    """The module that anywidget runs: the page's scripts in their order, and what they registered
+    under `name`."""
+    scripts = [(STATIC / file).read_text(encoding="utf-8") for file in files]
+    return "\n".join([*scripts, f'export default globalThis.incontextExplorables["{name}"];\n'])
+
+
+def _below(cls: type) -> list[type]:
+    """Every subclass, those of subclasses too."""
+    return [one for child in cls.__subclasses__() for one in (child, *_below(child))]
+
+
 class Explorable(anywidget.AnyWidget):
-    """Base class. A subclass sets the four class attributes, declares controls, and overrides
+    """Base class. A subclass sets the five class attributes, declares controls, and overrides
     `data`, `numbers`, `draw` and `alt`."""
 
     name: ClassVar[str]  # of the JavaScript file too: js/explorables/<name>.js
-    title: ClassVar[str]
+    title: ClassVar[str]  # the book puts a number before it
+    try_first: ClassVar[str]  # one sentence: what to move first and what to watch
     provenance: ClassVar[str]  # one of PROVENANCES
     caption: ClassVar[str]  # what it is; ends with the provenance in words
     fallback_size: ClassVar[tuple[float, float]] = (7.0, 3.4)  # inches
@@ -87,8 +101,10 @@ class Explorable(anywidget.AnyWidget):
         if "name" in vars(cls):  # not the class that traitlets derives to add a trait
             if cls.provenance not in PROVENANCES:
                 raise ValueError(f"provenance={cls.provenance!r} must be one of {PROVENANCES}")
-            script = (STATIC / f"{cls.name}.js").read_text(encoding="utf-8")
-            cls._esm = f'{script}\nexport default globalThis.incontextExplorables["{cls.name}"];\n'
+            if not getattr(cls, "try_first", "").endswith("."):
+                given = getattr(cls, "try_first", None)
+                raise ValueError(f"try_first={given!r} must be a sentence: what to try first")
+            cls._esm = front_end(cls.name, "core.js", f"{cls.name}.js")
             cls._css = (STATIC / "theme.css").read_text(encoding="utf-8")
         super().__init_subclass__(**kwargs)
 
@@ -99,12 +115,51 @@ class Explorable(anywidget.AnyWidget):
         self.spec = {
             "name": self.name,
             "title": self.title,
+            "try_first": self.try_first,
             "provenance": self.provenance,
             "caption": self.caption,
             "controls": [self.control_spec(name) for name in self.control_names()],
             "initial": self.values(),
             "data": self.data(),
         }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping) -> "Explorable":
+        """The explorable that a page's JSON describes, with its sentences, words and values.
+
+        Args:
+            spec: what `explorable-state` holds in the page. Its name says which subclass.
+        Raises:
+            ValueError: the name is of no explorable of this class, or a value of no control.
+            TraitError: a control refuses its value.
+        """
+        kinds = {
+            kind.name: kind
+            for kind in _below(Explorable)
+            if "name" in vars(kind) and (issubclass(kind, cls) or issubclass(cls, kind))
+        }
+        name = spec.get("name")
+        if name not in kinds:
+            raise ValueError(f"spec: name={name!r} must be one of {sorted(kinds)}")
+        kind, values = kinds[name], spec.get("initial", {})
+        if unknown := sorted(set(values) - set(kind.control_names())):
+            raise ValueError(
+                f"spec: initial has {unknown}, and {name} has the controls {kind.control_names()}"
+            )
+        try:
+            explorable = kind(**kind.arguments(spec))
+        except KeyError as missing:
+            raise ValueError(f"spec: the data of {name} must have {missing}") from None
+        for _ in range(2):  # a control may move another; the second round settles it
+            for trait, value in values.items():
+                setattr(explorable, trait, value)
+        explorable.spec = {**explorable.spec, "initial": explorable.values()}
+        return explorable
+
+    @classmethod
+    def arguments(cls, spec: Mapping) -> dict:
+        """What `__init__` takes beside the controls, as `spec` records it: your own sentences."""
+        return {}
 
     @classmethod
     def control_names(cls) -> list[str]:
@@ -126,11 +181,15 @@ class Explorable(anywidget.AnyWidget):
         return {}
 
     def limits(self) -> dict[str, int]:
-        """Maxima that depend on other controls, such as Head on Heads."""
+        """Maxima that depend on other controls, such as Head on Number of heads."""
         return {}
 
     def numbers(self) -> Numbers:
-        """Every number drawn at the controls' present values, computed by `incontext`."""
+        """Every number drawn at the controls' present values, computed by `incontext`.
+
+        A control that only sets up what a button will do stands here too, with its value, so that
+        every control changes a number at once.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define numbers()")
 
     def draw(self, figure: Figure) -> None:
@@ -156,14 +215,22 @@ class Explorable(anywidget.AnyWidget):
         return buffer.getvalue()
 
     def to_html(self) -> str:
-        """The `<figure>` that the built book shows and the host script brings to life."""
+        """The `<figure>` that the built book shows and the host script brings to life.
+
+        The book adds the number to its title, and to its id what tells it from another of the same
+        kind on the page (`incontext.sphinx.explorables`).
+        """
         state = json.dumps({**self.spec, "initial": self.values()}, separators=(",", ":"))
         state = state.replace("</", "<\\/")  # nothing may close the script element early
         width, height = (round(100 * inches) for inches in self.fallback_size)
         picture = base64.b64encode(self.fallback().encode()).decode("ascii")
+        title = html.escape(self.title)
         return (
             f'<figure class="explorable" data-explorable="{self.name}"'
-            f' data-provenance="{self.provenance}" aria-label="{html.escape(self.title)}">\n'
+            f' data-provenance="{self.provenance}" id="explorable-{self.name}"'
+            f' aria-label="{title}">\n'
+            f'<p class="explorable-title">{title}</p>\n'
+            f'<p class="explorable-try">{html.escape(self.try_first)}</p>\n'
             f'<script type="application/json" class="explorable-state">'
             f"{state}</script>\n"
             f'<img class="explorable-fallback" width="{width}" height="{height}"'

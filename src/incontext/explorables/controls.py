@@ -24,7 +24,8 @@ def slider(
     symbol: str = "",
     scale: str = "linear",
 ) -> CFloat:
-    """A real number. `scale="log"` gives equal travel to equal ratios (`minimum` > 0).
+    """A real number. `scale="log"` (`minimum` > 0) stops at round numbers, with nearly equal travel
+    for equal ratios.
 
     `symbol` is the field's notation, shown with the value ("T" gives "T = 0.50").
     """

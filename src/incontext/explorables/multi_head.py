@@ -1,4 +1,4 @@
-"""Divide the width of a model into heads, and look at what each of them attends to."""
+"""Divide the width of a model into heads: what one of them has to work with."""
 
 import math
 
@@ -23,16 +23,19 @@ SEED = 1
 class MultiHead(Explorable):
     name = "multi-head"
     title = "One width, many heads"
+    try_first = (
+        "Move Number of heads from 1 to 24 and watch d_k shrink while the parameters stay the same."
+    )
     provenance = "random"
     caption = (
-        f"One layer of attention over {len(TOKENS)} tokens, d_model = {D_MODEL}. Choose a head in "
-        "the grid, with its slider or with the arrow keys. Random weights and random word vectors, "
+        f"One layer of attention over {len(TOKENS)} tokens, d_model = {D_MODEL}, cut into heads: "
+        "the slice of the chosen head and its weights. Random weights and random word vectors, "
         f"seed {SEED}: no head has learned anything, so look at the shapes and not for meaning."
     )
 
-    fallback_size = (7.0, 3.8)
+    fallback_size = (7.0, 4.2)
 
-    heads = steps("Heads", 4, DIVISORS, symbol="H")
+    heads = steps("Number of heads", 4, DIVISORS, symbol="H")
     head = integer("Head", 1, minimum=1, maximum=D_MODEL)
     temperature = slider("Temperature", 1.0, minimum=0.1, maximum=10, symbol="T", scale="log")
 
@@ -56,9 +59,9 @@ class MultiHead(Explorable):
         return [pack(x @ one / math.sqrt(D_MODEL)) for one in w]
 
     def _weights(self) -> Tensor:
-        """[H, T, S], from the numbers that the page has too."""
+        """The chosen head's, [T, S], from the numbers that the page has too."""
         q, k = (split_heads(torch.from_numpy(both[1]), self.heads) for both in self._projected())
-        return scaled_dot_product_attention(q, k, k, temperature=self.temperature)[1]
+        return scaled_dot_product_attention(q, k, k, temperature=self.temperature)[1][self.head - 1]
 
     def numbers(self):
         blank = [""] * (len(TOKENS) - 1)
@@ -71,33 +74,34 @@ class MultiHead(Explorable):
             ["its last dimension", "", self.head * d_k, *blank],
         ]
         weights = [
-            [f"head {h}", token, *row]
-            for h, rows in enumerate(self._weights().tolist(), start=1)
-            for token, row in zip(TOKENS, rows, strict=True)
+            [f"head {self.head}", token, *row]
+            for token, row in zip(TOKENS, self._weights().tolist(), strict=True)
         ]
         return Numbers(["", "query", *TOKENS], sizes + weights)
 
     def draw(self, figure):
-        left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
-        weights = self._weights()
-        columns = next(n for n in DIVISORS if self.heads % n == 0 and n * n >= self.heads)
-        plots.heads_grid(weights, ax=left, columns=columns, highlight=self.head - 1)
+        d_k = D_MODEL // self.heads
+        top, below = figure.subplots(2, 1, height_ratios=[1, 7])
+        chosen = slice((self.head - 1) * d_k, self.head * d_k)
+        colors = [plots.HAIRLINE] * D_MODEL
+        colors[chosen] = [plots.CATEGORIES[1]] * d_k
+        at = [i + 0.25 * (i // d_k) for i in range(D_MODEL)]
+        top.bar(at, 1, width=0.9, color=colors)
+        top.set_axis_off()
+        top.set_title(
+            f"{self.heads} heads of d_k = {d_k}: {N_PARAMETERS} parameters", loc="left", size=10
+        )
         plots.weights(
-            weights[self.head - 1], TOKENS, ax=right, numbers=False,
+            self._weights(), TOKENS, ax=below, numbers=False,
             title=f"Head {self.head}, T = {self.temperature:g}",
         )  # fmt: skip
-        figure.suptitle(
-            f"{self.heads} heads of d_k = {D_MODEL // self.heads}: {N_PARAMETERS} parameters",
-            size=10,
-        )
 
     def alt(self):
-        chosen = self._weights()[self.head - 1]
-        query, key = divmod(int(chosen.argmax()), len(TOKENS))
+        weights, d_k = self._weights(), D_MODEL // self.heads
+        query, key = divmod(int(weights.argmax()), len(TOKENS))
         return (
-            f"A grid of {self.heads} attention maps, one for each head, over the sentence "
-            f"“{' '.join(TOKENS)}”, and head {self.head} large. In it “{TOKENS[query]}” looks "
-            f"most sharply, with weight {chosen.max():.2f} on “{TOKENS[key]}”. Each head works in "
-            f"d_k = {D_MODEL // self.heads} dimensions; the layer has {N_PARAMETERS} parameters "
-            "at every number of heads."
+            f"{D_MODEL} dimensions cut into {self.heads} slices of d_k = {d_k}, that of head "
+            f"{self.head} filled, and its attention map over “{' '.join(TOKENS)}”. In it "
+            f"“{TOKENS[query]}” looks most sharply, with weight {weights.max():.2f} on "
+            f"“{TOKENS[key]}”. The layer has {N_PARAMETERS} parameters at every number of heads."
         )

@@ -160,6 +160,11 @@ class NextToken(Explorable):
         others = [name for name in self.control_names() if name != "draws"]
         self.observe(self._start_over, names=others)
 
+    @classmethod
+    def arguments(cls, spec):
+        [prompts] = [one["options"] for one in spec["controls"] if one["trait"] == "prompt"]
+        return {"prompts": [option["value"] for option in prompts]}
+
     def write(self, n_new: int = N_NEW, generator: torch.Generator | None = None) -> str:
         """Continues the prompt with the present temperature, top-k and top-p, drawn anew."""
         self._model = self._model or load_decoder()

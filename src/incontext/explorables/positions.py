@@ -15,6 +15,10 @@ WIDTHS = [8, 16, 32, 64, 128]
 class Positions(Explorable):
     name = "positions"
     title = "A pattern for every position"
+    try_first = (
+        "Move Position one step at a time and watch which bars of the fingerprint jump and which "
+        "hardly move."
+    )
     provenance = "exact"
     caption = (
         f"The sinusoidal encoding of positions 0 to {N_POSITIONS - 1}: orange is below zero, blue "

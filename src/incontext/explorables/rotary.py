@@ -19,6 +19,7 @@ LONGEST = 60  # the largest position of the key, and the largest offset
 class Rotary(Explorable):
     name = "rotary"
     title = "Rotary positions"
+    try_first = "Move Position and watch both vectors turn while the score stays the same."
     provenance = "illustrative"
     caption = (
         "A key and a query of eight components, that is four pairs, each turned by its position. "

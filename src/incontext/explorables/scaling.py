@@ -42,7 +42,8 @@ def counts(scores: Tensor) -> list[int]:
 
 class Scaling(Explorable):
     name = "scaling"
-    title = "Why scores are divided by √d_k"
+    title = "Why scores are divided by √dₖ"
+    try_first = "Move d_k up to 1024 and watch one key take all; then tick Divide by √d_k."
     provenance = "random"
     caption = (
         f"{ROWS} queries with {KEYS} keys each, and what softmax makes of their scores. Turn d_k "

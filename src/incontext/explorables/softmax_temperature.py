@@ -25,7 +25,8 @@ TEMPERATURES = [LOW * (HIGH / LOW) ** (step / STEPS) for step in range(STEPS)] +
 
 class SoftmaxTemperature(Explorable):
     name = "softmax-temperature"
-    title = "Softmax with temperature"
+    title = "Softmax and temperature"
+    try_first = "Drag Temperature down to 0.2 and watch which key takes nearly all the weight."
     provenance = "exact"
     caption = (
         "Scores become weights. Drag the end of a score's bar or type its number; then turn the "

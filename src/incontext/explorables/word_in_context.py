@@ -23,6 +23,9 @@ class WordInContext(Explorable):
 
     name = "word-in-context"
     title = "Word in context"
+    try_first = (
+        "Move Layer up from 0 one at a time and watch the sentences of one sense find each other."
+    )
     provenance = "learned"
     caption = (
         "One word’s vectors in its sentences after each layer: the cosine of every pair, and a map "
@@ -65,6 +68,19 @@ class WordInContext(Explorable):
                 "floor": self._floors[word],
             }
         super().__init__(**{"word": next(iter(self._sets)), **values})
+
+    @classmethod
+    def arguments(cls, spec):
+        def text(parts: list[list[str]]) -> str:
+            return "".join(piece for piece, _ in parts)
+
+        words = spec["data"]["sets"].items()
+        return {
+            "sets": {
+                word: [(one["sense"], one["cue"], text(one["parts"])) for one in of["sentences"]]
+                for word, of in words
+            }
+        }
 
     @validate("word")
     def _known_word(self, proposal):

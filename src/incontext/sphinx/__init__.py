@@ -1,5 +1,4 @@
-"""The Sphinx extension of the book: explorables, math, figures, an honest cache,
-the learner's edition.
+"""The Sphinx extension of the book: explorables, math, figures, the cache, the learner's edition.
 
 Beside its parts it takes the repository's address from the environment and keeps out of the pages
 what they do not need: the widgets' state, Thebe, fetches that a browser refuses under `file://`.
@@ -11,14 +10,20 @@ from sphinx.application import Sphinx
 
 from . import (
     cache,
+    catalogue,
+    cells,
     chapter_links,
     citations,
     editions,
     exercises,
     explorables,
     figures,
+    html_only,
     math,
+    rooms,
+    search,
     streams,
+    styles,
 )
 
 # Under file:// a browser refuses the fetches with which the search page makes its excerpts.
@@ -66,13 +71,19 @@ def setup(app: Sphinx) -> dict:
     parts = (
         math,
         cache,
+        catalogue,
         chapter_links,
         citations,
         editions,
         explorables,
         exercises,
         figures,
+        rooms,
         streams,
+        styles,
+        html_only,
+        cells,
+        search,
     )
     for part in parts:
         part.setup(app)

@@ -9,18 +9,18 @@ import re
 LABELS = re.compile(r'^<span class="(?:label|backrefs)">.*</span>\n', re.MULTILINE)
 
 
-def mend(body: str) -> str:
-    """The HTML of a page, its citation lists made proper."""
+def as_list(body: str) -> str:
+    """The HTML of a page, with its citation lists as lists."""
     if 'class="citation-list"' not in body:
         return body
     return LABELS.sub("", body.replace('role="doc-biblioentry"', 'role="listitem"'))
 
 
-def mend_page(app, pagename, templatename, context, doctree):
+def rewrite_page(app, pagename, templatename, context, doctree):
     """Listener for html-page-context."""
     if "body" in context:
-        context["body"] = mend(context["body"])
+        context["body"] = as_list(context["body"])
 
 
 def setup(app):
-    app.connect("html-page-context", mend_page)
+    app.connect("html-page-context", rewrite_page)

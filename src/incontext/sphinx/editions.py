@@ -25,6 +25,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from . import catalogue
 from .learner import learners_edition, predictions_in
 from .plain import Book, NoPlainForm, blocks, first_sentence, glossary_entries
 
@@ -150,6 +151,7 @@ def book_of(app: Sphinx) -> Book:
             c.key: (_authors(c.entry), c.entry.fields.get("year", "")) for c in cite.citations
         },
         references=tuple(c.formatted_entry.text.render_as("markdown") for c in cite.citations),
+        explorables=tuple((title, _name(page)) for title, page in catalogue.all_of_the_book(env)),
     )
 
 

@@ -1,8 +1,28 @@
-"""Solutions to exercises fold away in a native `<details>`: by keyboard and without JavaScript."""
+"""Exercises in the page: solutions that fold, and, in place of an empty check, how to run it.
+
+Solutions fold away in a native `<details>`: by keyboard and without JavaScript. What the check of
+an unsolved exercise prints ("Not yet: …") is for the notebook; the page says where to find that.
+"""
+
+import html
+import re
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx_exercise.nodes import solution_node
+
+from .html_only import html_only
+
+UNSOLVED = "… Not yet:"
+CHECK = re.compile(r"exercises\.(check_\w+)\(")
+HOW_TO_RUN = """<div class="how-to-run"><p>Run it yourself:</p><ol>
+<li>In a copy of the book's repository: <code>make lab</code>, then double-click
+<code>{file}</code>.</li>
+<li>Click this cell, choose <em>Run › Run All Above Selected Cell</em>, write your answer where the
+dots <code>...</code> are, and press Shift + Enter.</li>
+<li>{checks} below the cell: what is right, or which mistake to look for.</li>
+</ol></div>
+"""
 
 
 def visit_solution(self, node: nodes.Element) -> None:
@@ -16,6 +36,35 @@ def depart_solution(self, node: nodes.Element) -> None:
     self.body.append("</details>\n")
 
 
+def drop_shared_ids(doctree: nodes.document) -> None:
+    """Every exercise of a page would bring the same two ids, which nothing refers to."""
+    for section in doctree.findall(nodes.section):
+        if section["ids"] in (["exercise-content"], ["solution-content"]):
+            section["ids"] = []
+
+
+def say_how_to_run(doctree: nodes.document, file: str) -> None:
+    """In each cell that checks an unsolved exercise, the note in place of "Not yet"."""
+    for output in list(doctree.findall(nodes.container)):
+        if output.get("nb_element") != "cell_code_output":
+            continue
+        unsolved = [one for one in output.children if one.astext().startswith(UNSOLVED)]
+        if unsolved:
+            for one in unsolved:
+                output.remove(one)
+            checks = dict.fromkeys(CHECK.findall(output.parent.astext()))
+            names = " and ".join(f"<code>{html.escape(name)}</code>" for name in checks)
+            verb = "answers" if len(checks) == 1 else "answer"
+            output.insert(0, html_only(html=HOW_TO_RUN.format(file=file, checks=f"{names} {verb}")))
+
+
+def prepare_exercises(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Listener for doctree-resolved."""
+    drop_shared_ids(doctree)
+    say_how_to_run(doctree, f"{docname}.md")
+
+
 def setup(app: Sphinx) -> None:
     app.setup_extension("sphinx_exercise")
     app.add_node(solution_node, override=True, html=(visit_solution, depart_solution))
+    app.connect("doctree-resolved", prepare_exercises)

@@ -3,8 +3,7 @@
 The chapters draw for white paper. Such a picture inverted by the browser leaves the numbers on
 cells of a middle shade hard to read, so the twin is coloured anew: each colour of the palette by
 its partner in the dark theme, each shade of a colour map by the same step of the dark map, and
-each number on a cell by what can be read there. The palettes are those of the explorables, taken
-from their theme, so that a page shows one set of colours.
+each number on a cell by what can be read there.
 """
 
 import re
@@ -18,8 +17,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.image import imread, imsave
 
 from incontext._lettering import most_readable, on_paper
+from incontext.palette import DARK, LIGHT
 
-THEME = Path(__file__).parents[1] / "explorables" / "static" / "theme.css"
 CATEGORIES = "123456"
 MAP_ENDS = ("ink", "positive", "negative")  # of the colour maps, which begin at "paper"
 
@@ -41,8 +40,7 @@ def _recolored(match: re.Match) -> str:
     if match["open"]:
         style = re.sub(r";? *fill: #\w{6}", "", match["style"])
         cell = to_hex(_shades(np.array(to_rgb(f"#{match['fill']}"))))
-        theme = _theme()[1]
-        ink = most_readable(cell, [theme["text"], theme["on-ink"], "#ffffff", "#000000"])
+        ink = most_readable(cell, [DARK[name] for name in ("text", "on-ink", "white", "black")])
         return f"{match['open']}{style}; fill: {ink}"
     if match["image"]:
         return _image(match["image"])
@@ -61,15 +59,14 @@ def _image(encoded: str) -> str:
 
 def _shades(colors: np.ndarray) -> np.ndarray:
     """[..., 3], 0 to 1: the same steps on the dark colour maps; what is on none is inverted."""
-    light, dark = _theme()
     hue_turned = np.array([[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]])
     found = np.clip((0.93 - 0.86 * colors) @ hue_turned.T, 0, 1)
     nearest = np.full(colors.shape[:-1], 0.02)
     for end in MAP_ENDS:
-        start, way = _line(light, end)
+        start, way = _line(LIGHT, end)
         step = np.clip((colors - start) @ way / (way @ way), 0, 1)[..., None]
         off = np.linalg.norm(start + step * way - colors, axis=-1)
-        dark_start, dark_way = _line(dark, end)
+        dark_start, dark_way = _line(DARK, end)
         found = np.where((off < nearest)[..., None], dark_start + step * dark_way, found)
         nearest = np.minimum(off, nearest)
     return found
@@ -83,17 +80,9 @@ def _line(theme: dict[str, str], end: str) -> tuple[np.ndarray, np.ndarray]:
 @cache
 def _partners() -> dict[str, str]:
     """The dark theme's colour for each colour of the light one that has a meaning of its own."""
-    light, dark = _theme()
-    partners = {to_hex(on_paper(light[name])): dark[name] for name in CATEGORIES}
+    partners = {to_hex(on_paper(LIGHT[name])): DARK[name] for name in CATEGORIES}
     names = ["paper", "text", "muted", "line", "ink", "soft", *CATEGORIES]
-    return partners | {light[name]: dark[name] for name in names}
-
-
-@cache
-def _theme() -> tuple[dict[str, str], dict[str, str]]:
-    blocks = re.findall(r"\{([^}]*--ic-paper:[^}]*)\}", THEME.read_text())
-    light, dark = (dict(re.findall(r"--ic-([\w-]+): ?(#\w{6})", block)) for block in blocks)
-    return light, dark
+    return partners | {LIGHT[name]: DARK[name] for name in names}
 
 
 def show_twins(app, pagename, templatename, context, doctree) -> None:

@@ -37,12 +37,13 @@ def italic(character: str) -> str:
         return ""
 
 
-def mend_roots(font) -> None:
+def join_roots_to_bars(font) -> None:
     """Make Chromium's square roots meet their bars.
 
-    Chromium sets the bar half its thickness above the sign's top, so the stub that leads from sign
-    to bar shows as a step: cut it off. It also reserves the width of the widest of the sign's
-    sizes, which leaves a gap behind the root: give all of them one width.
+    Chromium reserves the width of the widest of the sign's sizes, which leaves a gap behind the
+    root (https://crbug.com/1339724; seen in version 156): give all sizes one width. It also sets
+    the bar half its thickness above the sign's top, so that the stub that leads from sign to bar
+    shows as a step (no report of it is known to us; seen in version 156): cut the stub off.
     """
     variants = font["MATH"].table.MathVariants
     root = font.getBestCmap()[ord("√")]
@@ -83,7 +84,7 @@ def cut_font(characters: str) -> bytes:
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=characters)
     subsetter.subset(font)
-    mend_roots(font)
+    join_roots_to_bars(font)
     out = io.BytesIO()
     subset.save_font(font, out, options)
     return out.getvalue()

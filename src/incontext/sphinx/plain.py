@@ -38,6 +38,7 @@ class Book:
     meanings: the first sentence of a term's definition, by the term in lower case.
     sources: authors and year, by the key in the bibliography.
     references: the list of sources, as Markdown.
+    explorables: number and title of each, and the page on which it stands.
     """
 
     pages: dict[str, str] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Book:
     meanings: dict[str, str] = field(default_factory=dict)
     sources: dict[str, tuple[str, str]] = field(default_factory=dict)
     references: tuple[str, ...] = ()
+    explorables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def block_in_plain(block: Directive, book: Book) -> str:
         )
     if block.name == "bibliography":
         return "\n".join(f"- {reference}" for reference in book.references)
+    if block.name == "explorables":
+        return "\n".join(f"- [{title}]({page}.ipynb)" for title, page in book.explorables)
     raise NoPlainForm(f"the directive {{{block.name}}}")
 
 
