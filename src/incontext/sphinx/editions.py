@@ -294,20 +294,21 @@ def offer(app: Sphinx, pagename, templatename, context, doctree) -> None:
         if group.get("label") == "download-buttons" and pagename in app.env.found_docs:
             kept = [b for b in group["buttons"] if b["label"] != "download-notebook-button"]
             group["buttons"] = [
-                _button(context, f"{_name(pagename)}.ipynb", ".ipynb", "This page as a notebook"),
-                _button(context, ZIP, ".zip", "All notebooks and what they need"),
+                _button(context, f"{_name(pagename)}.ipynb", "This page as a notebook"),
+                _button(context, ZIP, "All notebooks, with what they need"),
                 *kept,
             ]
 
 
-def _button(context, file: str, text: str, tooltip: str) -> dict:
+def _button(context, file: str, tooltip: str) -> dict:
+    kind = Path(file).suffix
     return {
         "type": "link",
         "url": context["pathto"](f"{FOLDER}/{file}", 1),
-        "text": text,
+        "text": {".ipynb": "Notebook (.ipynb)", ".zip": "All notebooks (.zip)"}[kind],
         "tooltip": tooltip,
-        "icon": "fas fa-code" if text == ".ipynb" else "fas fa-file-zipper",
-        "label": f"download-{text[1:]}-button",
+        "icon": "fas fa-file",
+        "label": f"download-{kind[1:]}-button",
     }
 
 
