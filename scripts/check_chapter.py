@@ -6,6 +6,7 @@ Every failure is named with the cell it comes from; the exit code is 1 if there 
 """
 
 import ast
+import builtins
 import re
 import shutil
 import sys
@@ -18,6 +19,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from incontext._mathml import Untranslatable, to_mathml
+from incontext.sphinx.learner import names
 
 CHAPTERS = Path("chapters")
 STATIC = Path("src/incontext/explorables/static").resolve()
@@ -98,6 +100,24 @@ def check_formulas(notebook) -> list[str]:
     return failures
 
 
+def check_learners_cells(notebook) -> list[str]:
+    """Names that a cell of the learner's notebook would miss there."""
+    failures = []
+    known = {"display", "get_ipython", *dir(builtins)}
+    for cell in notebook.cells:
+        hidden = {"remove-cell", "remove-input"} & set(cell.metadata.get("tags", ()))
+        if cell.cell_type != "code" or hidden:
+            continue
+        made, used = names(cell.source)
+        if missing := used - known - made:
+            failures.append(
+                f"cell “{first_line(cell.source)}…” uses {', '.join(sorted(missing))}, made in"
+                " no cell that learners get"
+            )
+        known |= made
+    return failures
+
+
 def try_in_browser(notebook) -> list[str]:
     """Mount every explorable and prediction of the chapter on a bare page; what went wrong."""
     shown = [
@@ -157,7 +177,7 @@ def main() -> int:
         return 2
     start = time.monotonic()
     notebook = jupytext.read(CHAPTERS / f"{sys.argv[1]}.md")
-    failures = check_formulas(notebook) + run_code(notebook)
+    failures = check_formulas(notebook) + check_learners_cells(notebook) + run_code(notebook)
     failures += try_in_browser(notebook)
     for failure in failures:
         print(f"✗ {failure}", file=sys.stderr)

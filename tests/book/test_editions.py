@@ -216,3 +216,4 @@ def test_what_is_run_again_has_outputs_to_compare_with(name):
     cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
     assert [cell.source for cell in cells] == code(name)
     assert sum(bool(cell.outputs) for cell in cells) > len(cells) / 3
+    assert all(cell.execution_count for cell in cells if cell.outputs)

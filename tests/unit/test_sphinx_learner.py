@@ -91,8 +91,11 @@ def test_no_cell_has_outputs():
 
 def test_what_the_tests_expect_has_the_outputs_and_tags_of_the_book():
     ran = code("1 + 1", "nbval-ignore-output", outputs=[new_output("stream", text="2")])
+    ran.execution_count = 3
     made = edition(ran, prediction("Why?"))
     assert sources(made.expected) == sources(made.notebook)
+    assert made.expected.cells[1].execution_count == 3
+    assert made.notebook.cells[1].execution_count is None
     _, plain, asked = made.expected.cells
     assert plain.outputs[0].text == "2" and plain.metadata["tags"] == ["nbval-ignore-output"]
     assert "prediction-state" in asked.outputs[0].data["text/html"]

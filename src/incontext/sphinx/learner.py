@@ -181,9 +181,13 @@ class _Chapter:
 
 
 def _like(cell: NotebookNode, source: str) -> NotebookNode:
-    """A cell with other source, and the outputs and tags of `cell`."""
-    metadata = {"tags": cell.metadata.get("tags", [])}
-    return new_code_cell(source, metadata=metadata, outputs=deepcopy(cell.outputs))
+    """A cell with this source, and the outputs and tags of `cell`."""
+    return new_code_cell(
+        source,
+        metadata={"tags": cell.metadata.get("tags", [])},
+        outputs=deepcopy(cell.outputs),
+        execution_count=cell.execution_count,  # nbval compares only what has been run
+    )
 
 
 def _bare(cell: NotebookNode) -> NotebookNode:
