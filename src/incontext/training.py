@@ -61,7 +61,7 @@ class Vocabulary:
             raise ValueError(f"words must be in the vocabulary, got {shown}")
         return torch.tensor([self._ids[word] for word in words], dtype=torch.int64)
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Int[Tensor, " T"] | Iterable[int]) -> str:
         """The text of these ids."""
         return " ".join(self.words[int(number)] for number in ids)
 
