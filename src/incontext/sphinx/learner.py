@@ -67,11 +67,11 @@ def learners_edition(page: str, executed: NotebookNode, book: Book, first_cell: 
     """
     made = _Chapter(page, book, has_code=any(c.cell_type == "code" for c in executed.cells))
     if made.has_code:
-        made.learner.append(new_code_cell(first_cell))
+        made.learner.append(_folded(first_cell))
     for cell in executed.cells:
         made.add_code(cell) if cell.cell_type == "code" else made.add_prose(cell.source)
     solutions = made.solutions and [
-        new_code_cell(first_cell),
+        _folded(first_cell),
         new_markdown_cell(
             f"# Solutions: {book.pages[page]}\n\nTo the exercises of"
             f" [{book.pages[page]}]({page}.ipynb). The first cells repeat what they need of the"
@@ -190,6 +190,10 @@ def _like(cell: NotebookNode, source: str) -> NotebookNode:
     )
 
 
+def _folded(source: str) -> NotebookNode:
+    return new_code_cell(source, metadata={"jupyter": {"source_hidden": True}})
+
+
 def _bare(cell: NotebookNode) -> NotebookNode:
     """The cell without outputs and tags."""
     if cell.cell_type == "markdown":
@@ -222,7 +226,7 @@ def _needed(shown: list[NotebookNode], wanting: list[NotebookNode]) -> list[Note
         made, used = names(cell.source)
         if made & wanted:
             wanted |= used
-            needed.append(new_code_cell(cell.source, metadata={"jupyter": {"source_hidden": True}}))
+            needed.append(_folded(cell.source))
     return needed[::-1]
 
 
