@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -192,8 +193,9 @@ def _executed(app: Sphinx, page: str):
     notebook = nbformat.read(path, as_version=4)
     if not any(cell.get("outputs") for cell in notebook.cells):
         cache = get_cache(app.env.mystnb_config.execution_cache_path)
-        _, notebook = cache.merge_match_into_notebook(notebook)
-        nbformat.write(notebook, path)
+        with suppress(KeyError):  # the cache has been cleared
+            _, notebook = cache.merge_match_into_notebook(notebook)
+            nbformat.write(notebook, path)
     return notebook
 
 
