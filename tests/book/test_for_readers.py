@@ -1,10 +1,8 @@
-"""The built pages as readers meet them: ids, names, exercises, veils, notebooks to take away."""
+"""The built pages as readers meet them: ids, names, exercises, veils."""
 
 import re
 from collections import Counter
-from pathlib import Path
 
-import nbformat
 import pytest
 import site_under_test as site
 
@@ -34,7 +32,7 @@ def test_an_exercise_says_where_and_how_to_run_it(chapter):
     assert len(notes) == len(page.select("div.exercise"))
     for note in notes:
         where, how, check = (" ".join(line.get_text().split()) for line in note.select("li"))
-        assert "make lab" in where and f"{chapter}.md" in where
+        assert "make lab" in where and f"{chapter.rpartition('/')[2]}.ipynb" in where
         assert "Shift + Enter" in how
         assert re.match(r"check_\w+ (and check_\w+ answer|answers) below the cell", check)
 
@@ -54,17 +52,3 @@ def test_titles_show_no_underscore():
         page = site.soup(chapter)
         headings = page.select("title, h1, h2, h3, .bd-links a, .page-toc a")
         assert not [one.get_text() for one in headings if "_" in one.get_text()], chapter
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_the_download_button_gives_a_notebook(chapter):
-    page = site.soup(chapter)
-    link = page.select_one("a.btn-download-notebook-button")
-    assert bool(link) == bool(page.select(".cell.foldable"))
-    if link:
-        path = Path(site.page(chapter).parent, link["href"])
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
-        assert not any(one.get("outputs") for one in notebook.cells)
-        tests = [c for c in notebook.cells if "remove-cell" in c.metadata.get("tags", [])]
-        assert len(tests) <= 6

@@ -41,6 +41,8 @@ BOOK = Book(
             " [Wang and Li, 2020](bibliography.ipynb)).",
         ),
         ("{cite:t}`a2017` say", "[Vaswani et al. (2017)](bibliography.ipynb) say"),
+        ("the [figure\nabove](#explorable-lens)", "the figure\nabove"),
+        ("[there](scaling.md#explorable-scaling)", "[there](scaling.ipynb)"),
         ("(a-label)=\n\ntext", "text"),
         ("% a remark\ntext", "text"),
         ("Heads\n: are many,\n  and narrow.", "**Heads**: are many, and narrow."),

@@ -310,7 +310,7 @@ def _button(context, file: str, tooltip: str) -> dict:
         "text": {".ipynb": "Notebook (.ipynb)", ".zip": "All notebooks (.zip)"}[kind],
         "tooltip": tooltip,
         "icon": "fas fa-file",
-        "label": f"download-{kind[1:]}-button",
+        "label": {".ipynb": "download-notebook-button", ".zip": "download-zip-button"}[kind],
     }
 
 

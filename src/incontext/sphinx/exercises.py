@@ -64,7 +64,7 @@ def say_how_to_run(doctree: nodes.document, file: str) -> None:
 def prepare_exercises(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Listener for doctree-resolved."""
     drop_shared_ids(doctree)
-    say_how_to_run(doctree, f"{docname}.md")
+    say_how_to_run(doctree, f"{docname.rpartition('/')[2]}.ipynb")
 
 
 def setup(app: Sphinx) -> None:

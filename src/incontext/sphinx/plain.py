@@ -19,6 +19,8 @@ COMMENT = re.compile(r"^%.*\n?", re.MULTILINE)
 DEFINITION = re.compile(r"^(?P<term>\S.*)\n:[ \t]+(?P<meaning>.+(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 ALIGNED = re.compile(r"\\(begin|end)\{(?:align|gather)(?:ed)?\*?\}")
 LABELLED = re.compile(r"\$\$(?P<formula>(?:(?!\$\$).)+)\$\$[ \t]*\((?P<label>[\w-]+)\)", re.DOTALL)
+WITHIN = re.compile(r"\[([^]]+)\]\(#[^)]+\)")  # a notebook has other anchors than the page
+TO_SOURCE = re.compile(r"\]\((?:\./)?([\w-]+)\.md(?:#[^)]*)?\)")
 ELSEWHERE = re.compile(r'<a href="\.\./[^"]*">(.*?)</a>', re.DOTALL)
 
 BOXES = ("admonition", "note", "tip", "warning", "important", "hint", "caution", "seealso")
@@ -158,6 +160,8 @@ def anchor(heading: str) -> str:
 def _text(text: str, book: Book) -> str:
     text = COMMENT.sub("", TARGET.sub("", text))
     text = ELSEWHERE.sub(r"\1", text)  # to what only the built book has
+    text = WITHIN.sub(r"\1", text)
+    text = TO_SOURCE.sub(r"](\1.ipynb)", text)
     text = LABELLED.sub(lambda m: _numbered(m, book), text)
     text = DEFINITION.sub(_definition, text)
     text = re.sub(r"\$\$.*?\$\$", lambda m: ALIGNED.sub(r"\\\1{aligned}", m[0]), text, flags=re.S)
