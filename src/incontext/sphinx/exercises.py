@@ -15,6 +15,7 @@ from .html_only import html_only
 
 UNSOLVED = "… Not yet:"
 CHECK = re.compile(r"exercises\.(check_\w+)\(")
+BROKEN = re.compile(r"exercises\.check_\w+\(my_\w+\)")  # what the reader has to write or to repair
 HOW_TO_RUN = """<div class="how-to-run"><p>Run it yourself:</p><ol>
 <li>In a copy of the book's repository: <code>make lab</code>, then double-click
 <code>{file}</code>.</li>
@@ -44,15 +45,17 @@ def drop_shared_ids(doctree: nodes.document) -> None:
 
 
 def say_how_to_run(doctree: nodes.document, file: str) -> None:
-    """In each cell that checks an unsolved exercise, the note in place of "Not yet"."""
+    """In each cell that checks what the reader has to write, the note in place of its verdict."""
     for output in list(doctree.findall(nodes.container)):
         if output.get("nb_element") != "cell_code_output":
             continue
-        unsolved = [one for one in output.children if one.astext().startswith(UNSOLVED)]
+        source = output.parent.astext()
+        broken = BROKEN.search(source) and "def my_" in source
+        unsolved = [one for one in output.children if broken or one.astext().startswith(UNSOLVED)]
         if unsolved:
             for one in unsolved:
                 output.remove(one)
-            checks = dict.fromkeys(CHECK.findall(output.parent.astext()))
+            checks = dict.fromkeys(CHECK.findall(source))
             names = " and ".join(f"<code>{html.escape(name)}</code>" for name in checks)
             verb = "answers" if len(checks) == 1 else "answer"
             output.insert(0, html_only(html=HOW_TO_RUN.format(file=file, checks=f"{names} {verb}")))
