@@ -114,7 +114,7 @@ function working({ tokens, word, temperature, chosen, hot, less, exponentials, s
   return h("div", { class: "ic-working", key: "working" },
     h("ul", {}, steps.key.map(line)),
     h("div", { role: "table", "aria-label": `From the scores of ${word} to its weights`, class: "ic-sums" },
-      h("div", { role: "row" }, cell("", "columnheader"), tokens.map((token, j) => h("span", { role: "columnheader", style: `--row:var(--ic-${j + 1})` }, token)), cell("sum", "columnheader")),
+      h("div", { role: "row" }, cell("key", "columnheader"), tokens.map((token, j) => h("span", { role: "columnheader", style: `--row:var(--ic-${j + 1})` }, token)), cell("sum", "columnheader")),
       row("score", steps.score[chosen].map(shown)),
       row(`÷ √${WIDTH}`, steps.scaled[chosen].map(shown)),
       row(`÷ T = ${number(temperature)}`, hot.map(shown)),

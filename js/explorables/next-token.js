@@ -64,6 +64,8 @@ export default explorable({
       ["entropy (nats)", "", view.entropyBefore, view.entropyAfter, ""],
       ["as many equal tokens", "", Math.exp(view.entropyBefore), Math.exp(view.entropyAfter), ""],
       ["entropy at most: ln n", "", Math.log(view.nAll), Math.log(view.nKept), ""],
+      ["top-k", "", "", view.top_k, ""],
+      ["top-p", "", "", view.top_p, ""],
       ["seed", "", "", view.seed, ""],
       ["last draw", "", "", view.names.at(-1) ?? "none yet", ""],
       ["continuation recorded at T", "", "", view.recordedAt, ""],

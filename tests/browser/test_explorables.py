@@ -156,7 +156,7 @@ def test_the_sentence_is_seen_at_once_and_spoken_after_the_last_change(visit, ch
 
 
 # All at once, since the page may be scrolling.
-EDGES = """figure => ['.ic-controls', '.ic-sentence', 'output', '.ic-picture',
+EDGES = """figure => ['.explorable-body > .ic-controls', '.ic-sentence', 'output', '.ic-picture',
   '.ic-controls input[type=range]'].map(name => [...figure.querySelectorAll(name)].map(node => {
     const { top, bottom } = node.getBoundingClientRect();
     return { top, bottom };

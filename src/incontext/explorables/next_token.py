@@ -245,6 +245,8 @@ class NextToken(Explorable):
             ["entropy (nats)", "", *entropies, ""],
             ["as many equal tokens", "", *map(math.exp, entropies), ""],
             ["entropy at most: ln n", "", math.log(self._n_tokens), math.log(n_kept), ""],
+            ["top-k", "", "", self.top_k, ""],
+            ["top-p", "", "", self.top_p, ""],
             ["seed", "", "", self.seed, ""],
             ["last draw", "", "", self._named(tokens, drawn), ""],
             ["continuation recorded at T", "", "", self._recorded_at(), ""],

@@ -36,7 +36,7 @@ UNFOLD = (
     '<span class="when-folded">Show the {what}</span>'
     '<span class="when-open">Hide the {what}</span></button>\n'
 )
-LIVE = re.compile(r'data-(explorable|prediction)="')
+LIVE = re.compile(r'data-(explorable|prediction)="|class="ic-way\b')
 CODE = re.compile(
     r'(<div class="highlight-(?:ipython3|python|py) notranslate"><div class="highlight"><pre>)'
     r"(?:<span></span>)?(.*?)(</pre>)",
