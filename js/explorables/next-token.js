@@ -81,7 +81,7 @@ export default explorable({
       ? `only “${first.token}” is kept, and nothing is left to chance.`
       : `${kept}“${first.token}” has ${percent(first.after)}${rest}. Entropy ${fixed(entropyAfter)} of at most ${fixed(Math.log(nKept))} nats, like ${equals(Math.exp(entropyAfter))} equal tokens.`;
     const drawn = draws && ` In ${draws} ${draws === 1 ? "draw" : "draws"}, “${first.token}” ${came(first.times)}; the last was ${quoted(names.at(-1))}.`;
-    return `At T = ${number(temperature)}, ${chances}${drawn || ""}`;
+    return `At T = ${number(temperature)}${view.top_p < 1 ? ` and p = ${number(view.top_p)}` : ""}, ${chances}${drawn || ""}`;
   },
 
   draw: (view, api) => [
