@@ -18,6 +18,7 @@ Transformer", section 2.
 Axes: ``B`` batch, ``T`` tokens, ``C`` d_model, ``H`` heads.
 """
 
+import functools
 from typing import Unpack
 
 import torch
@@ -26,6 +27,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from incontext import checks
+from incontext.attention import scaled_dot_product_attention
 from incontext.config import TransformerConfig
 from incontext.heads import AttentionOptions, MultiHeadAttention
 
@@ -104,6 +106,8 @@ class TransformerBlock(nn.Module):
         self.attention = MultiHeadAttention(
             config.d_model, config.n_heads, config.bias, config.n_kv_heads
         )
+        if not config.scaled:
+            self.attention.attend = functools.partial(scaled_dot_product_attention, scale=1.0)
         self.attention_norm = make_norm(config)
         if config.activation == "swiglu":
             self.feed_forward = GatedFeedForward(config.d_model, config.d_ff, config.bias)
@@ -130,6 +134,18 @@ class TransformerBlock(nn.Module):
 
     def extra_repr(self) -> str:
         return f"norm={self.norm!r}"
+
+
+class UnconnectedBlock(TransformerBlock):
+    """The same parts, pre-norm, without the residual stream: what each finds replaces what came."""
+
+    def forward(
+        self, x: Float[Tensor, "*batch T C"], **options: Unpack[AttentionOptions]
+    ) -> tuple[Float[Tensor, "*batch T C"], Float[Tensor, "*batch H T S"] | None]:
+        """As in ``TransformerBlock``."""
+        checks.vectors("x", x, "... T C", "d_model", self.attention.d_model)
+        attended, weights = self.attention(self.attention_norm(x), **options)
+        return self.feed_forward(self.feed_forward_norm(attended)), weights
 
 
 def make_norm(config: TransformerConfig) -> nn.Module:

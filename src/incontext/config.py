@@ -38,6 +38,8 @@ class TransformerConfig:
     eps: float = 1e-5  # the ε of every norm; PyTorch's is 1e-5, BERT's 1e-12
     n_types: int = 0  # rows in a table of token types (BERT's segments), 0 for none
     norm_embeddings: bool = False  # whether embeddings are normalised before the first block (BERT)
+    scaled: bool = True  # whether scores are divided by √d_k; False to see what that is good for
+    residual: bool = True  # whether what a part finds is added to what came in; False: pre-norm
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "n_positions", "d_model", "n_heads", "d_ff", "n_layers"):
@@ -54,8 +56,10 @@ class TransformerConfig:
         if self.positions == "rotary":
             checks.even("d_k", self.d_k)
         checks.positive("rotary_base", self.rotary_base)
-        for name in ("bias", "tied", "norm_embeddings"):
+        for name in ("bias", "tied", "norm_embeddings", "scaled", "residual"):
             checks.one_of(name, getattr(self, name), (True, False))
+        if not self.residual:
+            checks.one_of("norm", self.norm, ("pre",))
         checks.positive("eps", self.eps)
         checks.whole("n_types", self.n_types, minimum=0)
 

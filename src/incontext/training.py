@@ -22,7 +22,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from incontext import checks, corpus
 from incontext.config import TransformerConfig
@@ -194,7 +195,7 @@ def train(
         cores. Its vocab_size must be that of ``Vocabulary()``.
     reading: ``"left-to-right"`` or ``"both-sides"``.
     seed: of the starting weights and of the sentences.
-    progress: whether to print a line at every look at held-out sentences.
+    progress: whether to show a progress bar, with the accuracy at the last look.
     checkpoint: a file that is written at every look; where it is there already the run goes on
         from it, and ends as an uninterrupted one would.
     recipe: see ``Recipe``.
@@ -204,6 +205,22 @@ def train(
     config = default_config() if config is None else config
     recipe = Recipe() if recipe is None else recipe
     run = new_run(config, reading=reading, seed=seed, recipe=recipe)
+    return fit(run, progress=progress, checkpoint=checkpoint)
+
+
+def fit(
+    run: TrainingRun,
+    *,
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
+    on_step: Callable[[TrainingRun], None] | None = None,
+) -> TrainingRun:
+    """Train the model of a run from ``new_run`` in place, and return the run.
+
+    progress, checkpoint: as in ``train``.
+    on_step: called with the run after every step; what it raises ends the training.
+    """
+    recipe = run.recipe
     optimizer = torch.optim.AdamW(
         run.model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -211,22 +228,25 @@ def train(
         _go_on_from(Path(checkpoint), run, optimizer)
 
     held_out = {one: corpus.every_sentence(one, "held_out") for one in recipe.families}
-    while len(run.losses) < recipe.n_steps and not _has_learned(run):
-        step = len(run.losses)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, recipe)
-        loss = loss_of(run, sentences_of_step(step, run))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        run.losses.append(loss.item())
+    with tqdm(total=recipe.n_steps, initial=len(run.losses), disable=not progress) as bar:
+        while len(run.losses) < recipe.n_steps and not _has_learned(run):
+            step = len(run.losses)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, recipe)
+            loss = loss_of(run, sentences_of_step(step, run))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
 
-        if len(run.losses) % recipe.validate_every == 0 or len(run.losses) == recipe.n_steps:
-            run.looks.append(look(run, held_out))
-            if progress:
-                print(_line(run.looks[-1], recipe))
-            if checkpoint is not None:
-                _write(Path(checkpoint), run, optimizer)
+            run.losses.append(loss.item())
+            bar.update()
+            if len(run.losses) % recipe.validate_every == 0 or len(run.losses) == recipe.n_steps:
+                run.looks.append(look(run, held_out))
+                bar.set_postfix(run.looks[-1].accuracy)
+                if checkpoint is not None:
+                    _write(Path(checkpoint), run, optimizer)
+            if on_step is not None:
+                on_step(run)
     return run
 
 
@@ -414,11 +434,6 @@ def _go_on_from(path: Path, run: TrainingRun, optimizer: torch.optim.Optimizer) 
 def _has_learned(run: TrainingRun) -> bool:
     stop_at = run.recipe.stop_at
     return bool(stop_at and run.looks and min(run.looks[-1].accuracy.values()) >= stop_at)
-
-
-def _line(seen: Look, recipe: Recipe) -> str:
-    shares = "  ".join(f"{name} {share:.2f}" for name, share in seen.accuracy.items())
-    return f"step {seen.step:4d} of {recipe.n_steps}   held-out accuracy: {shares}"
 
 
 def _check_sentences(sentences: Sequence[Sentence]) -> None:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from incontext import checks
 from incontext.attention import causal_mask
-from incontext.block import TransformerBlock, make_norm
+from incontext.block import TransformerBlock, UnconnectedBlock, make_norm
 from incontext.config import TransformerConfig
 from incontext.heads import AttentionOptions, KeyValueCache
 from incontext.positions import alibi_bias, rotate, sinusoidal_positions
@@ -68,7 +68,8 @@ class Encoder(nn.Module):
             nn.Embedding(config.n_types, config.d_model) if config.n_types else None
         )
         self.embedding_norm = make_norm(config) if config.norm_embeddings else None
-        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
+        kind = TransformerBlock if config.residual else UnconnectedBlock
+        self.blocks = nn.ModuleList(kind(config) for _ in range(config.n_layers))
         self.final_norm = make_norm(config) if config.norm == "pre" else None
         init_weights(self, generator=generator)
 

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import naive
 import pytest
@@ -9,7 +10,13 @@ from torch import nn
 from torch.testing import assert_close
 
 from incontext.attention import causal_mask
-from incontext.block import FeedForward, GatedFeedForward, RMSNorm, TransformerBlock
+from incontext.block import (
+    FeedForward,
+    GatedFeedForward,
+    RMSNorm,
+    TransformerBlock,
+    UnconnectedBlock,
+)
 from incontext.config import TransformerConfig
 from incontext.positions import rotate
 
@@ -247,3 +254,24 @@ REFUSED = [
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_without_the_residual_stream_what_a_part_finds_replaces_what_came_in():
+    block = UnconnectedBlock(TransformerConfig(7, 11, 6, 3, 5, 1, residual=False))
+    fill(block)
+    x = torch.randn(2, 7, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    attended, weights = block.attention(block.attention_norm(x))
+    output, ours = block(x)
+    assert_close(output, block.feed_forward(block.feed_forward_norm(attended)), rtol=0, atol=0)
+    assert_close(ours, weights, rtol=0, atol=0)
+    assert not torch.allclose(output, TransformerBlock.forward(block, x)[0])
+
+
+def test_unscaled_scores_are_the_products_themselves():
+    config = TransformerConfig(7, 11, 6, 3, 5, 1)
+    scaled, unscaled = (TransformerBlock(replace(config, scaled=one)) for one in (True, False))
+    for one in (scaled, unscaled):
+        fill(one)
+    x = torch.randn(2, 7, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert_close(unscaled(x)[1], scaled(x, temperature=2**-0.5)[1], rtol=0, atol=1e-12)
+    assert not torch.allclose(unscaled(x)[1], scaled(x)[1])

@@ -1,6 +1,5 @@
 """The transformer that learns in the page: loss, gradients and steps against PyTorch's."""
 
-import functools
 import json
 import os
 import shutil
@@ -14,7 +13,6 @@ from naive import fill
 from torch.testing import assert_close
 
 from incontext import corpus, training
-from incontext.attention import causal_mask, scaled_dot_product_attention
 from incontext.config import TransformerConfig
 from incontext.training import Vocabulary, batch_of, new_run
 
@@ -38,41 +36,21 @@ def node() -> str:
     return shutil.which("node", path=str(folder))
 
 
-def logits_without_residual(run, ids, is_word):
-    """The model's own parts, in a stack in which nothing is added to what came in."""
-    stack = run.model.stack
-    mask = is_word[:, None, None, :]
-    if run.reading == "left-to-right":
-        mask = mask & causal_mask(ids.shape[1])
-    x = stack.embed(ids)
-    for block in stack.blocks:
-        x = block.attention(block.attention_norm(x), mask=mask)[0]
-        x = block.feed_forward(block.feed_forward_norm(x))
-    return run.model.out_proj(stack.final_norm(x))
-
-
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_loss_gradients_maps_and_steps_equal_pytorchs(node, tmp_path, case):
-    options = {"reading": "left-to-right", "scaled": True, "residual": True, **case}
-    reading, scaled, residual = (options.pop(name) for name in ("reading", "scaled", "residual"))
+    options = {"reading": "left-to-right", **case}
+    reading = options.pop("reading")
     sizes = {"n_positions": 24, "d_model": 12, "n_heads": 3, "d_ff": 20, "n_layers": 2}
     config = TransformerConfig(len(Vocabulary()), **{**sizes, **options}, activation="relu")
     run = new_run(config, reading=reading)
     fill(run.model)
-    if not scaled:
-        for block in run.model.stack.blocks:
-            block.attention.attend = functools.partial(scaled_dot_product_attention, scale=1.0)
 
     sentences = corpus.sentences(7)
     ids, is_word, at = batch_of(sentences, run.vocabulary, reading)
     answers = run.vocabulary.encode([one.words[one.answer] for one in sentences])
     rows = torch.arange(len(ids))
-    if residual:
-        output = run.model(ids, is_word)
-        logits, maps = output.logits[rows, at], output.attentions
-    else:
-        logits, maps = logits_without_residual(run, ids, is_word)[rows, at], None
-    loss = F.cross_entropy(logits, answers)
+    output = run.model(ids, is_word)
+    loss = F.cross_entropy(output.logits[rows, at], answers)
     loss.backward()
 
     lengths = is_word.sum(1).tolist()
@@ -88,8 +66,8 @@ def test_loss_gradients_maps_and_steps_equal_pytorchs(node, tmp_path, case):
                     "layers": config.n_layers,
                     "positions": config.positions is not None,
                     "causal": reading == "left-to-right",
-                    "scaled": scaled,
-                    "residual": residual,
+                    "scaled": config.scaled,
+                    "residual": config.residual,
                 },
                 "weights": {
                     name: {"shape": list(p.shape), "values": p.detach().flatten().tolist()}
@@ -119,11 +97,10 @@ def test_loss_gradients_maps_and_steps_equal_pytorchs(node, tmp_path, case):
         theirs = torch.tensor(found["gradients"][name], dtype=torch.float64)
         assert parameter.grad.abs().max() > 1e-6 or "k_proj.bias" in name, name
         assert_close(theirs.view_as(parameter), parameter.grad, **EXACT, msg=name)
-    if maps is not None:
-        for layer, weights in enumerate(maps):
-            for i, n in enumerate(lengths):
-                theirs = torch.tensor(found["maps"][layer][i], dtype=torch.float64)
-                assert_close(theirs, weights[i, :, :n, :n].detach(), **EXACT)
+    for layer, weights in enumerate(output.attentions):
+        for i, n in enumerate(lengths):
+            theirs = torch.tensor(found["maps"][layer][i], dtype=torch.float64)
+            assert_close(theirs, weights[i, :, :n, :n].detach(), **EXACT)
 
     optimizer = torch.optim.AdamW(run.model.parameters(), lr=0.01, weight_decay=0.1)
     optimizer.step()

@@ -16,6 +16,7 @@ from incontext.training import (
     Recipe,
     Vocabulary,
     batch_of,
+    fit,
     learning_rate,
     load,
     loss_of,
@@ -229,10 +230,30 @@ def test_it_learns_and_stops_early():
     assert run.accuracy(corpus.every_sentence("it", "held_out")) == run.looks[-1].accuracy["it"]
 
 
-def test_progress_is_a_line_at_every_look(capsys):
+def test_progress_is_a_bar_with_the_accuracy_at_the_last_look(capsys):
     train(small(), recipe=short(families=("it",), stop_at=None))
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3 and lines[0].startswith("step    2 of 6   held-out accuracy: it 0.")
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "6/6" in last and "it=0." in last
+    train(small(), progress=False, recipe=short(families=("it",)))
+    assert not capsys.readouterr().err
+
+
+def test_after_every_step_it_asks_who_wants_to_look():
+    seen = []
+    run = new_run(small(), recipe=short(stop_at=None))
+    assert fit(run, progress=False, on_step=lambda one: seen.append(len(one.losses))) is run
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_who_looks_can_end_it():
+    def enough(run):
+        if len(run.losses) == 3:
+            raise StopIteration
+
+    run = new_run(small(), recipe=short())
+    with pytest.raises(StopIteration):
+        fit(run, progress=False, on_step=enough)
+    assert len(run.losses) == 3 and len(run.looks) == 1
 
 
 @pytest.mark.bad_input
