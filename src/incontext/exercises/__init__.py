@@ -26,6 +26,7 @@ from .positional_encoding import (
     check_shift,
     check_sinusoids,
 )
+from .real_models import run_decoder_on, run_encoder_on
 from .scaling import (
     check_log_log_slope,
     check_scaled_scores,
@@ -84,4 +85,6 @@ __all__ = [
     "check_undivided_sentence",
     "check_undoing_temperature",
     "check_uniform_spread",
+    "run_decoder_on",
+    "run_encoder_on",
 ]
