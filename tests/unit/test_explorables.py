@@ -19,7 +19,7 @@ FIELD_LABELS = {
     "Exclude inputs", "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance",
     "Divide by √d_k", "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k",
     "Top-p", "Seed", "Draws",
-    "Loss", "Start", "Learning rate",
+    "Loss", "Start", "Learning rate", "Query matrix", "Key matrix", "Value matrix",
 }  # fmt: skip
 
 

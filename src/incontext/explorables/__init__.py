@@ -10,6 +10,7 @@ from .layer_heads import LayerHeads
 from .multi_head import MultiHead
 from .next_token import NextToken
 from .positions import Positions
+from .projection_bench import ProjectionBench
 from .rotary import Rotary
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
@@ -27,6 +28,7 @@ __all__ = [
     "MultiHead",
     "NextToken",
     "Positions",
+    "ProjectionBench",
     "Rotary",
     "Scaling",
     "SoftmaxTemperature",
