@@ -59,6 +59,14 @@ const KINDS = {
       h("input", { id, type: "checkbox", checked: value, "data-trait": spec.trait, onchange: (event) => change(event.target.checked) }),
       h("label", { for: id }, spec.label),
     ),
+  text: ({ spec, value, change, id }) =>
+    h("div", { class: "ic-control ic-wide ic-text-field", key: spec.trait },
+      h("label", { for: id }, spec.label),
+      h("input", {
+        id, type: "text", value, maxlength: spec.max_length, "data-trait": spec.trait, autocomplete: "off", autocapitalize: "none",
+        autocorrect: "off", spellcheck: "false", oninput: (event) => change(event.target.value),
+      }),
+    ),
   "number-list": ({ spec, value, change, id, i }) => {
     if (i === undefined && spec.columns) {
       return h("fieldset", { class: "ic-matrix", key: spec.trait, style: `--columns:${spec.columns}` }, h("legend", {}, spec.label),

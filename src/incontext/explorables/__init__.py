@@ -11,6 +11,7 @@ from .multi_head import MultiHead
 from .next_token import NextToken
 from .positions import Positions
 from .rotary import Rotary
+from .sampling import Sampling
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
 from .two_sentences import TwoSentences
@@ -28,6 +29,7 @@ __all__ = [
     "NextToken",
     "Positions",
     "Rotary",
+    "Sampling",
     "Scaling",
     "SoftmaxTemperature",
     "TwoSentences",
