@@ -1,10 +1,10 @@
 """Train the small model that writes in the page (explorable sampling), and record it.
 
-    .venv/bin/python scripts/record_sampling.py                 about a minute on one core
-    .venv/bin/python scripts/record_sampling.py --measure 0 1 2     nothing recorded: these seeds, side by side
+    .venv/bin/python scripts/record_sampling.py
 
-The corpus's four families, left to right, with the loss on every word. Its weights are then rounded
-to 16 bits, as the page carries them: the file, the package and the page have the same model.
+About a minute on one core, and as long for each seed of `--measure 1 2`, which records nothing. The
+corpus's four families, left to right, with the loss on every word. The weights are then rounded to
+16 bits each, as the page carries them: the file, the package and the page have the same model.
 """
 
 import argparse

@@ -7,7 +7,7 @@ import { fixed, number, percent } from "../lib/format.js";
 import { entropy, sum } from "../lib/math.js";
 import { roving } from "../lib/roving.js";
 
-const N_SHOWN = 10; // words with a bar of their own
+const N_SHOWN = 8; // words with a bar of their own
 const MOST_NEW = 23;
 const N_SEEDS = 30;
 const END = ".";
@@ -93,15 +93,18 @@ export default explorable({
     const { written, goesOn, hasEnded, shown, nKept, list, entropyAfter } = view;
     const unread = unreadSaid(view);
     if (!written.length) return `${unread}There is nothing to read yet. The model says what follows a word, so it needs a first one: type it, or choose one below.`;
-    if (hasEnded) return `${unread}${how(view)}, the sentence ${ENDS[view.verdict](view)}`;
+    if (hasEnded) return `${unread}${how(view)}, the sentence is finished. ${ENDS[view.verdict](view)}`;
     if (!goesOn) return `${unread}${how(view)}, the text fills all ${view.nPositions} positions that the model has, and has not come to an end.`;
+    const after = `after “${written.at(-1)}”`;
+    if (nKept === 1) return `${unread}${how(view)}, “${shown[0].word}” is the only word left ${after}: nothing is left to chance.`;
     const kept = nKept < list.length ? ` of the ${nKept} that are kept` : "";
-    return `${unread}${how(view)}, “${shown[0].word}” is the likeliest${kept} after “${written.at(-1)}”, with ${percent(shown[0].after)}. Entropy ${fixed(entropyAfter)} nats, like ${fixed(Math.exp(entropyAfter), 1)} equal words.`;
+    return `${unread}${how(view)}, “${shown[0].word}” is the likeliest${kept} ${after}, with ${percent(shown[0].after)}. Entropy ${fixed(entropyAfter)} nats, like ${fixed(Math.exp(entropyAfter), 1)} equal words.`;
   },
 
   draw: (view, api) => [
     writing(view, api),
-    h("div", { class: "ic-controls" }, buttons(view, api), api.control("n_new"), api.control("seed")),
+    buttons(view, api),
+    h("div", { class: "ic-controls" }, api.control("n_new"), api.control("seed")),
     view.list.length ? next(view, api) : beginnings(view, api),
     h("details", { class: "ic-fold" },
       h("summary", {}, `All ${view.words.length} words that the model knows`),
@@ -124,15 +127,15 @@ function verdict(words, { splits, answers }) {
 }
 
 const ENDS = {
-  "in training": () => "is whole: one of the grammar's, and among those that trained the model.",
-  "held out": () => "is whole: one of the grammar's, and never shown to the model in training.",
-  "wrong answer": ({ right }) => `is whole: one of the grammar's, but with a wrong answer for “${right}”.`,
-  outside: () => "is whole, but the grammar, in its four families, has no such sentence.",
+  "in training": () => "It is a sentence of the grammar, one that the model was trained on.",
+  "held out": () => "It is a sentence of the grammar, one that the model never saw.",
+  "wrong answer": ({ right }) => `It would be a sentence of the grammar with the answer “${right}”.`,
+  outside: () => "The grammar has no such sentence, in any of its families.",
 };
 
 function how({ temperature, top_p, greedy }) {
-  if (greedy) return `Greedy (at any T, here ${number(temperature)}${top_p < 1 ? `, and any p, here ${number(top_p)}` : ""})`;
-  return `At T = ${number(temperature)}${top_p < 1 ? ` and p = ${number(top_p)}` : ""}`;
+  const chosen = `T = ${number(temperature)}${top_p < 1 ? ` and p = ${number(top_p)}` : ""}`;
+  return greedy ? `Greedily (${chosen} ${top_p < 1 ? "play" : "plays"} no part)` : `At ${chosen}`;
 }
 
 /** Why the beginning is not read to its end. */
@@ -149,11 +152,11 @@ function unreadSaid({ given, unread, unknown, words, nPositions }) {
 }
 
 /** The text: what was typed as plain words, what was drawn in frames, and under each its probability. */
-function writing({ given, written, chances, unread, place, n_new }, api) {
+function writing({ given, written, chances }, api) {
   const chance = ({ after }) => h("span", { class: "ic-chance" }, after === "" ? "–" : fixed(after));
   const drawn = chances.slice(given.length);
-  const perLine = Math.floor(api.width / 66);
-  return h("div", { class: "ic-writing", role: "group", "aria-label": "The text", style: `min-height:${Math.ceil(16 / perLine) * 54}px` },
+  const lines = Math.ceil((16 * 52) / api.width); // of the longest sentence
+  return h("div", { class: "ic-writing", role: "group", "aria-label": "The text", style: `min-height:${52 * lines}px` },
     chances.slice(0, given.length).map((one) => h("span", { class: "ic-written" }, h("span", { class: "ic-chip" }, one.word), chance(one))),
     drawn.length > 0 && h("div", { role: "toolbar", "aria-label": "Words drawn: choose one to go back to its draw", ...roving(drawn.length - 1) },
       drawn.map((one, i) => h("button", { type: "button", class: "ic-written", key: `drawn-${i}`, title: `Back to the draw of “${one.word}”`, onclick: () => api.set({ n_new: i }) },
@@ -165,11 +168,12 @@ function writing({ given, written, chances, unread, place, n_new }, api) {
 function buttons(view, api) {
   const { given, written, goesOn, tokens, seed } = view;
   const nDrawn = written.length - given.length;
-  const button = (text, works, change) => h("button", { type: "button", "aria-disabled": works ? "false" : "true", onclick: () => works && api.set(change()) }, text);
-  return h("span", { class: "ic-length", style: "flex-wrap:wrap;margin:0" },
+  const slim = api.width < 400 ? { style: "padding-inline:0.5rem" } : {};
+  const button = (text, works, change) => h("button", { ...slim, type: "button", "aria-disabled": works ? "false" : "true", onclick: () => works && api.set(change()) }, text);
+  return h("div", { class: "ic-length", style: "flex-wrap:wrap;gap:0.4rem;margin:0 0 0.6rem" },
     button("Next word", goesOn, () => ({ n_new: nDrawn + 1 })),
     button("Write on", goesOn, () => ({ n_new: MOST_NEW })),
-    button("Write another", written.length > 0, () => ({ seed: (seed % N_SEEDS) + 1, n_new: MOST_NEW })),
+    button("Another", written.length > 0, () => ({ seed: (seed % N_SEEDS) + 1, n_new: MOST_NEW })),
     button("Undo", tokens.length > 0, () => (nDrawn ? { n_new: nDrawn - 1 } : { beginning: line(tokens.slice(0, -1)) })),
   );
 }
@@ -184,21 +188,21 @@ function withWord({ written, place, unread, unknown }, word) {
 /** Bars of the likeliest words; each can be chosen. */
 function next(view, api) {
   const { shown, others, written, place, goesOn, entropyAfter } = view;
-  const start = 76;
+  const after = place < 2 ? written[0] : `… ${written[place - 1]}`;
+  const start = 86;
   const wide = api.width - start - 62;
-  const row = ({ word, before, after }, colour) => [
-    h("span", { style: `width:${start - 12}px${after ? "" : ";color:var(--ic-muted)"}` }, word),
+  const row = ({ word, before, after: left }, colour) => [
+    h("span", { style: `width:${start - 12}px;white-space:nowrap${left ? "" : ";color:var(--ic-muted)"}` }, word),
     h("svg", { width: wide, height: 28, viewBox: `0 0 ${wide} 28`, "aria-hidden": "true" },
       h("rect", { y: 6, width: wide, height: 16, rx: 2, fill: "var(--ic-soft)" }),
       h("rect", { y: 6, width: before * wide, height: 16, rx: 2, fill: colour, "fill-opacity": 0.3 }),
-      h("rect", { y: 6, width: after * wide, height: 16, rx: 2, fill: colour }),
+      h("rect", { y: 6, width: left * wide, height: 16, rx: 2, fill: colour }),
     ),
-    h("span", { style: "width:42px" }, after ? fixed(after, 3) : "cut"),
+    h("span", { style: "width:42px" }, left ? fixed(left, 3) : "cut"),
   ];
-  const after = place < 2 ? written[0] : `… ${written[place - 1]}`;
   return h("div", { style: "margin-top:0.8rem" },
     h("p", { class: "ic-head", style: "display:flex;justify-content:space-between;gap:1rem;margin:0 0 0.2rem" },
-      h("span", {}, `${goesOn ? "Next word" : "Last word"} after “${after}”: choose one, or draw`), h("span", {}, `H = ${fixed(entropyAfter)}`)),
+      h("span", {}, `${goesOn ? "Next" : "Last"} word, after “${after}”`), h("span", { style: "white-space:nowrap" }, `H = ${fixed(entropyAfter)}`)),
     h("div", { class: "ic-next", role: "toolbar", "aria-label": "Likeliest words: choose one to write it", ...roving(0) },
       shown.map((one) => h("button", { type: "button", onclick: () => api.set({ beginning: withWord(view, one.word), n_new: 0 }) }, row(one, "var(--ic-1)")))),
     h("div", { class: "ic-others" }, row({ ...others, word: `${others.n} others` }, "var(--ic-muted)")),

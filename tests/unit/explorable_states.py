@@ -23,8 +23,8 @@ def candidates(control: dict) -> list:
     if kind == "toggle":
         return [True, False]
     if kind == "text":
-        first, _, rest = control["default"].partition(" ")
-        return ["", f"{first} zzz {rest}", first, control["default"]]
+        first, *others = control["examples"]
+        return ["", f"zzz {first}", f"{first} zzz {first}", *others, first]
     if kind == "number-list":
         low, high = max(control["minimum"], -3.0), min(control["maximum"], 5.0)
         shorter = [high, *[low] * (control["min_length"] - 1)]

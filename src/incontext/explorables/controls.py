@@ -87,9 +87,13 @@ class Line(Unicode):
         return value
 
 
-def text(label: str, default: str, *, max_length: int) -> Line:
-    """Words to type, in one line: a native text field. What they mean is the explorable's to say."""
-    return _declare(Line(default, max_length), "text", label, max_length=max_length)
+def text(label: str, default: str, *, max_length: int, examples: Sequence[str]) -> Line:
+    """Words to type, in one line. `examples` are offered; what may be read is the explorable's to
+    say.
+    """
+    return _declare(
+        Line(default, max_length), "text", label, max_length=max_length, examples=list(examples)
+    )
 
 
 def number_list(

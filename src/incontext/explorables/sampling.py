@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -24,7 +23,14 @@ from .next_token import uniform
 RECORDED = Path(__file__).parents[1] / "recorded" / "writer.safetensors"
 N_SIGNS = 2  # padding and the hidden word, the first ids: never drawn
 END = "."
-N_SHOWN = 10  # words with a bar of their own
+BEGINNINGS = (
+    "the cat did not cross the road because it was too",
+    "the keys behind the door",
+    "the dog chased the cat , whom : the",
+    "anna took the boat to the bank and met the",
+    "the",
+)
+N_SHOWN = 8  # words with a bar of their own
 SEEDS = 30
 TOP_K = (1, 2, 3, 4, 5, 8, 10, 20, "all")
 IN_TRAINING, HELD_OUT, WRONG_ANSWER, OUTSIDE = "in training", "held out", "wrong answer", "outside"
@@ -84,23 +90,22 @@ class Sampling(Explorable):
     name = "sampling"
     title = "A model that writes"
     try_first = (
-        "Move New words up and read what the model writes. Then turn Temperature to 2: the same "
-        "draws, another text."
+        "Move New words up and read what the model writes. Then drag Temperature to 3, and down "
+        "again: it is written anew."
     )
     provenance = "learned"
     caption = (
-        "A small decoder continues what you type, word by word. Plain words are yours, framed ones "
-        "were drawn; below each, its probability here. A pale bar is what a word had before the "
-        "cut. Whatever you turn, the words are drawn anew with the same random numbers. "
+        "A small decoder continues what you type. Plain words are yours, framed ones were drawn; "
+        "below each stands its probability. A pale bar is what a word had before the cut. Choose "
+        "a bar to write its word, a framed word to go back to its draw. Whatever you turn, all "
+        "words are drawn anew with the same random numbers. "
         "Learned weights: the course's own model of 2 layers and 4 heads, trained on every word of "
-        "the corpus with seed 0 by scripts/record_sampling.py. Its weights are rounded to 16 bits, "
-        "so that the page computes with the very numbers of the Python package."
+        "the corpus, with seed 0, by python scripts/record_sampling.py. The recorded weights are "
+        "rounded to 16 bits each, so that the page and the package compute with the same numbers."
     )
     fallback_size = (7.2, 4.0)
 
-    beginning = text(
-        "Beginning", "the cat did not cross the road because it was too", max_length=240
-    )
+    beginning = text("Beginning", BEGINNINGS[0], max_length=240, examples=BEGINNINGS)
     temperature = slider("Temperature", 1.0, minimum=0.1, maximum=3.0, symbol="T", scale="log")
     top_k = steps("Top-k", "all", TOP_K, symbol="k")
     top_p = slider("Top-p", 1.0, minimum=0.05, maximum=1.0, step=0.01, symbol="p")
@@ -114,8 +119,7 @@ class Sampling(Explorable):
         self._weights, self._decoder = packed(run.model)
         self._words = run.vocabulary.words[N_SIGNS:]
         self._chance = {
-            seed: uniform(self._config.n_positions, seed).round(6)
-            for seed in range(1, SEEDS + 1)
+            seed: uniform(self._config.n_positions, seed).round(6) for seed in range(1, SEEDS + 1)
         }
         self._grammar = Grammar()
         super().__init__(**values)
@@ -160,7 +164,8 @@ class Sampling(Explorable):
             ),
             len(words),
         )
-        text = Text(words[:n_read], n_read, words[n_read:], self._logits(words[:n_read]), n_positions)
+        read, unread = words[:n_read], words[n_read:]
+        text = Text(read, n_read, unread, self._logits(read), n_positions)
         for number in self._chance[self.seed][: self.n_new]:
             if not text.goes_on:
                 break
@@ -193,7 +198,7 @@ class Sampling(Explorable):
         )
 
     def _ranked(self, written: Text) -> list[tuple[str, float, float, float]]:
-        """Each word with its logit and probability before and after the cut, the likeliest first."""
+        """(word, logit, probability before the cut, and after), the likeliest first."""
         if written.place == 0:
             return []
         logits = written.logits[written.place - 1]
@@ -270,7 +275,7 @@ class Sampling(Explorable):
 
 
 def tokens_of(line: str) -> list[str]:
-    """The words and signs of a line, in lower case: "Who? the cat." has who?, the, cat and a dot."""
+    """The words and signs of a line, in lower case: "The cat." has three."""
     return re.findall(r"[.,:]|[^ .,:]+", line.lower())
 
 
@@ -286,9 +291,7 @@ def packed(decoder: Decoder) -> tuple[dict[str, dict], Decoder]:
     """A decoder's weights for the page, and the decoder with the same weights, in float64."""
     twin = Decoder(decoder.config).double()
     travelling = {}
-    for (name, weight), theirs in zip(
-        decoder.named_parameters(), twin.parameters(), strict=True
-    ):
+    for (name, weight), theirs in zip(decoder.named_parameters(), twin.parameters(), strict=True):
         travelling[name], read = pack(weight.detach())
         theirs.data = torch.from_numpy(read)
     return travelling, twin
