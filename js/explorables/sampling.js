@@ -130,7 +130,7 @@ const ENDS = {
   "in training": () => "It is a sentence of the grammar, one that the model was trained on.",
   "held out": () => "It is a sentence of the grammar, one that the model never saw.",
   "wrong answer": ({ right }) => `It would be a sentence of the grammar with the answer “${right}”.`,
-  outside: () => "The grammar has no such sentence, in any of its families.",
+  outside: () => "The grammar has no such sentence in any of its families.",
 };
 
 function how({ temperature, top_p, greedy }) {

@@ -1,5 +1,6 @@
 """What does a model write that was trained on every word? Draw its next word, and the next."""
 
+import copy
 import dataclasses
 import re
 from collections.abc import Iterable, Sequence
@@ -165,14 +166,14 @@ class Sampling(Explorable):
             len(words),
         )
         read, unread = words[:n_read], words[n_read:]
-        text = Text(read, n_read, unread, self._logits(read), n_positions)
+        so_far = Text(read, n_read, unread, self._logits(read), n_positions)
         for number in self._chance[self.seed][: self.n_new]:
-            if not text.goes_on:
+            if not so_far.goes_on:
                 break
-            drawn = self._words[draw(self._after(text.logits[-1]), number)]
-            longer = (*text.words, drawn)
-            text = dataclasses.replace(text, words=longer, logits=self._logits(longer))
-        return text
+            drawn = self._words[draw(self._after(so_far.logits[-1]), number)]
+            longer = (*so_far.words, drawn)
+            so_far = dataclasses.replace(so_far, words=longer, logits=self._logits(longer))
+        return so_far
 
     def _logits(self, words: Sequence[str]) -> Float[Tensor, "T V"] | None:
         if not words:
@@ -289,7 +290,7 @@ def draw(probabilities: Float[Tensor, " V"], number: float) -> int:
 
 def packed(decoder: Decoder) -> tuple[dict[str, dict], Decoder]:
     """A decoder's weights for the page, and the decoder with the same weights, in float64."""
-    twin = Decoder(decoder.config).double()
+    twin = copy.deepcopy(decoder).double()
     travelling = {}
     for (name, weight), theirs in zip(decoder.named_parameters(), twin.parameters(), strict=True):
         travelling[name], read = pack(weight.detach())
