@@ -70,7 +70,7 @@ def state(figure, spec: dict) -> dict:
         kind = control["kind"]
         if kind == "toggle":
             values[control["trait"]] = where.is_checked()
-        elif kind == "select":
+        elif kind in ("select", "text"):
             values[control["trait"]] = where.input_value()
         elif kind == "number-list":
             values[control["trait"]] = [float(one.input_value()) for one in where.all()]
@@ -90,6 +90,9 @@ def some_values(control: dict, figure) -> list:
     kind = control["kind"]
     if kind == "toggle":
         return [not where.is_checked()]
+    if kind == "text":
+        words = where.input_value().split()
+        return [" ".join(words[:n]) for n in (1, len(words) - 1)]
     if kind == "number-list":
         now = [float(one.input_value()) for one in where.all()]
         return [[now[0] + 1.5, *now[1:]]]

@@ -109,6 +109,9 @@ def move_with_keys(page, where, control: dict) -> None:
         page.keyboard.press("Space")
     elif kind == "number-list":
         page.keyboard.press("ArrowUp")
+    elif kind == "text":
+        page.keyboard.press("End")
+        page.keyboard.press("Backspace")
     elif kind == "select":
         at = where.evaluate("node => node.selectedIndex")
         page.keyboard.press("ArrowDown" if at == 0 else "ArrowUp")

@@ -20,6 +20,7 @@ FIELD_LABELS = {
     "Divide by √d_k", "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k",
     "Top-p", "Seed", "Draws",
     "Loss", "Start", "Learning rate", "Query matrix", "Key matrix", "Value matrix",
+    "Loss", "Start", "Learning rate",
 }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def test_what_to_try_first_names_a_control_or_what_to_change(explorable):
 
 def test_caption_says_where_the_numbers_come_from(explorable):
     words = {
-        "learned": "Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct)",
+        "learned": "Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct|the course's own)",
         "random": r"[Rr]andom weights.*seed",
         "illustrative": "Illustrative",
         "exact": "Exact",
@@ -145,6 +146,7 @@ def test_out_of_range_is_refused_by_name(explorable):
             "steps": lambda c: -1,
             "select": lambda c: "no such option",
             "toggle": lambda c: "perhaps",
+            "text": lambda c: "x" * (c["max_length"] + 1),
             "number-list": lambda c: [c["maximum"] + 1] * c["min_length"],
         }[control["kind"]](control)
         before = explorable.values()

@@ -12,6 +12,7 @@ from .next_token import NextToken
 from .positions import Positions
 from .projection_bench import ProjectionBench
 from .rotary import Rotary
+from .sampling import Sampling
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
 from .two_sentences import TwoSentences
@@ -30,6 +31,7 @@ __all__ = [
     "Positions",
     "ProjectionBench",
     "Rotary",
+    "Sampling",
     "Scaling",
     "SoftmaxTemperature",
     "TwoSentences",
