@@ -95,9 +95,9 @@ function pens(x, y, edge) {
     dot,
     /** The point that is at hand. */
     grip: (a, b, colour) => dot(a, b, { class: "ic-grip", r: 7, style: `fill:${colour};stroke:var(--ic-paper)` }),
-    /** A text beside the point (a, b). */
+    /** A text beside the point (a, b), and never over the title. */
     beside: (text, a, b, { left = false, below = false } = {}) => note(text, {
-      x: x(a) + (left ? -12 : 12), y: below ? y(b) + 20 : Math.max(y(b) - 10, edge.top + 8), "text-anchor": left ? "end" : "start",
+      x: x(a) + (left ? -12 : 12), y: below ? y(b) + 20 : Math.max(y(b) - 10, 28), "text-anchor": left ? "end" : "start",
     }),
     /** The present value of x, from top to bottom. */
     mark: (a) => h("line", { x1: x(a), x2: x(a), y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-dasharray": "2 3" }),
@@ -105,7 +105,7 @@ function pens(x, y, edge) {
      *  right end and above, unless said otherwise, and `inset` px from the end. */
     level: (b, text, { stroke, left = false, below = false, inset = 0 } = {}) => [
       h("line", { x1: edge.left, x2: edge.right, y1: y(b), y2: y(b), ...(stroke ? { stroke, "stroke-width": 1.4, "stroke-dasharray": "6 4" } : { class: "ic-hairline" }) }),
-      text && legend(text, { x: left ? edge.left + inset : edge.right - inset, y: y(b) + (below ? 17 : -6), "text-anchor": left ? "start" : "end" }),
+      text && legend(text, { class: stroke ? "ic-label" : "ic-axis", x: left ? edge.left + inset : edge.right - inset, y: y(b) + (below ? 17 : -6), "text-anchor": left ? "start" : "end" }),
     ],
   };
 }
