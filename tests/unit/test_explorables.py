@@ -19,8 +19,8 @@ FIELD_LABELS = {
     "Exclude inputs", "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance",
     "Divide by √d_k", "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k",
     "Top-p", "Seed", "Draws",
-    "Loss", "Start", "Learning rate", "Query matrix", "Key matrix", "Value matrix",
-    "Loss", "Start", "Learning rate",
+    "Top-p", "Seed", "Draws", "Query matrix", "Key matrix", "Value matrix",
+    "Loss", "Start", "Learning rate", "Beginning", "Greedy", "New words at most",
 }  # fmt: skip
 
 

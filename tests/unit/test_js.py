@@ -67,7 +67,7 @@ def test_numbers_equal_the_packages(node, tmp_path):
 
 
 def test_library(node):
-    files = ["test/lib.test.mjs", "test/contrast.test.mjs"]
+    files = ["test/lib.test.mjs", "test/chart.test.mjs", "test/contrast.test.mjs"]
     done = run([node, "--test", "--test-reporter=tap", *files], cwd=JS)
     assert "# fail 0" in done.stdout
 
