@@ -19,7 +19,7 @@ FIELD_LABELS = {
     "Exclude inputs", "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance",
     "Divide by √d_k", "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k",
     "Top-p", "Seed", "Draws",
-    "Top-p", "Seed", "Draws", "Query matrix", "Key matrix", "Value matrix",
+    "Query matrix", "Key matrix", "Value matrix",
     "Loss", "Start", "Learning rate", "Beginning", "Greedy", "New words at most",
 }  # fmt: skip
 
