@@ -14,6 +14,22 @@ READ = """figure => ({
 SETTLE = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
   () => setTimeout(done, 5))))"""
 
+# What was begun is over: transitions, and what the page does in idle moments, as measuring how tall
+# each choice gets.
+STILL = """async () => {
+  const ends = one => one.effect.getComputedTiming().endTime < Infinity;
+  await Promise.all(document.getAnimations().filter(ends).map(one => one.finished.catch(() => 0)));
+  let changes = 0;
+  const seen = new MutationObserver(() => { changes += 1; });
+  seen.observe(document.body, { childList: true, subtree: true });
+  for (let quiet = 0, before = 0; quiet < 4; before = changes) {
+    await new Promise(requestIdleCallback);
+    await new Promise(requestAnimationFrame);
+    quiet = changes === before ? quiet + 1 : 0;
+  }
+  seen.disconnect();
+}"""
+
 SET = """(input, value) => {
   input.value = value;
   const event = input.localName === 'select' ? 'change' : 'input';
@@ -23,6 +39,10 @@ SET = """(input, value) => {
 
 def settle(figure) -> None:
     figure.page.evaluate(SETTLE)
+
+
+def still(page) -> None:
+    page.evaluate(STILL)
 
 
 def seen(figure) -> str:
@@ -111,7 +131,8 @@ def some_values(control: dict, figure) -> list:
 
 def check_with_axe(page) -> None:
     """Fails with what axe-core finds on the page as it stands."""
-    violations = Axe().run(page, options={"preload": False}).response["violations"]
+    options = {"preload": False, "resultTypes": ["violations"]}  # what passes is not written down
+    violations = Axe().run(page, options=options).response["violations"]
     report = [
         f"{v['id']}: {v['help']}\n   " + "\n   ".join(n["html"][:200] for n in v["nodes"][:4])
         for v in violations
