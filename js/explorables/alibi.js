@@ -76,7 +76,7 @@ function lines(view, width, api) {
   }, ({ x, line, mark, grip, beside }) => {
     const left = x(distance) > width - 90;
     return [
-      h("g", { opacity: 0.5 }, slopes.map((m) => line(ofSlope(m), PALE))),
+      slopes.map((m) => line(ofSlope(m), PALE)),
       mark(distance),
       line(ofSlope(slope), { stroke: "var(--ic-ink)", "stroke-width": 2.6 }),
       grip(distance, shown, "var(--ic-2)"),

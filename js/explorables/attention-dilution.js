@@ -1,6 +1,6 @@
 // How much must one key lead, to keep its weight among n others?
 
-import { chart, legend, PALE } from "../lib/chart.js";
+import { chart, legend } from "../lib/chart.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
@@ -93,7 +93,7 @@ function weightPanel(view, api, width) {
     text: fixed(now.one, 3),
     bound: { value: target, colour: NEEDED, text: `p = ${fixed(target)}`, set: (p) => api.set({ target: clamp(Number(p.toFixed(2)), 0.1, 0.99) }) },
     behind: ({ x, y, line }) => [
-      line(curve.map(({ n, even }) => [n, even]), PALE),
+      line(curve.map(({ n, even }) => [n, even]), { stroke: "var(--ic-muted)", "stroke-width": 1.2 }),
       legend("1/n", { x: x(4) + 8, y: y(1 / 4) - 4 }),
     ],
   });

@@ -24,7 +24,7 @@ const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
 const CHARACTER = 6.8; // px of a tick's text
 
 /** The look of a line that another is compared with. */
-export const PALE = { stroke: "var(--ic-muted)", "stroke-width": 1.2 };
+export const PALE = { stroke: "var(--ic-muted)", "stroke-width": 1.1, "stroke-opacity": 0.55 };
 
 /** place(value) in px: `from` is at start, `to` at end. place.value(px): what is there, and beyond
  *  the ends what is at the end. */
