@@ -13,6 +13,7 @@ from .positions import Positions
 from .rotary import Rotary
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
+from .training import Training
 from .two_sentences import TwoSentences
 from .word_in_context import WordInContext
 
@@ -30,6 +31,7 @@ __all__ = [
     "Rotary",
     "Scaling",
     "SoftmaxTemperature",
+    "Training",
     "TwoSentences",
     "WordInContext",
 ]
