@@ -25,7 +25,7 @@ SCRIPT = Path(__file__).parents[1] / "js" / "train.mjs"
 
 
 def train_in_node(choices: dict, **task) -> list[dict]:
-    """The looks of a run of the page's engine."""
+    """What js/train.mjs prints of a run: its looks."""
     folder = Path(executable.ROOT_DIR) / ("" if os.name == "nt" else "bin")
     node = shutil.which("node", path=str(folder))
     with tempfile.TemporaryDirectory() as place:

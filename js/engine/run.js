@@ -3,7 +3,7 @@
 //
 // data is what the explorable carries: words, sentences, sizes, recipe; choices are its controls.
 
-import { learningRate, lossOf, newModel, newOptimizer, normalFrom, step, uniformFrom } from "./transformer.js";
+import { forward, learningRate, lossOf, newModel, newOptimizer, normalFrom, step, uniformFrom } from "./transformer.js";
 
 const HIDDEN = 1; // the id of the word that stands where the answer is hidden
 
@@ -56,7 +56,7 @@ export function newRun(choices, data) {
 
 /** The sentences of a step, in equal parts from each family: they follow from the seed and the step
  *  alone. */
-function sentencesOfStep(at, { choices, data, train }) {
+export function sentencesOfStep(at, { choices, data, train }) {
   const uniform = uniformFrom(Math.imul(choices.seed, 1_000_003) + at + 1);
   const batch = [];
   train.forEach((sentences, i) => {
@@ -119,6 +119,12 @@ export function cosinesOf(run) {
     counts[kind] += 1;
   }));
   return { same: sums.same / counts.same, other: sums.other / counts.other };
+}
+
+/** The scores of all words for the answer's place in each shown sentence. */
+export function logitsOf(run) {
+  const { logits } = forward([], run.model, batchOf(run.shown));
+  return run.shown.map((_, i) => [...logits.data.subarray(i * logits.cols, (i + 1) * logits.cols)]);
 }
 
 /** The run as the bytes of a safetensors file, as incontext.training.save writes it. */

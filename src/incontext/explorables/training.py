@@ -21,10 +21,10 @@ RECORDED = Path(__file__).parent / "data" / "training.json"
 
 SIZES = {"n_positions": 24, "d_model": 24, "d_ff": 96}
 RECIPE = {
-    "n_steps": 1500,
+    "n_steps": 2500,
     "batch_size": 16,
     "warm_up": 100,
-    "weight_decay": 0.01,
+    "weight_decay": 0.3,
     "validate_every": 50,
 }
 LOOKS = list(range(0, RECIPE["n_steps"] + 1, RECIPE["validate_every"]))
