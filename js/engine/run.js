@@ -97,28 +97,33 @@ export function mapsOf(run) {
   });
 }
 
-/** How alike the vectors of "bank" are after the first layer: mean cosine between sentences of one
- *  meaning, and of different meanings. The first half of data.banks is about money. */
+/** What tells the vectors of "bank" apart after the first layer: mean cosine between sentences of
+ *  one meaning, and of different meanings, once the mean of all is subtracted. The first half of
+ *  data.banks is about money. */
 export function cosinesOf(run) {
   const batch = batchOf(run.banks);
   const { hidden } = lossOf(run.model, batch, false);
   const { data, cols } = hidden[1];
   const bank = run.data.words.indexOf("bank");
-  const vectors = run.banks.map(({ ids }, i) => {
-    const row = batch.starts[i] + ids.indexOf(bank);
-    const vector = [...data.subarray(row * cols, (row + 1) * cols)];
-    const length = Math.hypot(...vector);
-    return vector.map((x) => x / length);
+  const rows = run.banks.map(({ ids }, i) => batch.starts[i] + ids.indexOf(bank));
+  return meaningCosines(rows.map((row) => [...data.subarray(row * cols, (row + 1) * cols)]));
+}
+
+/** The mean cosine within each half of the vectors, and between the halves, about their mean. */
+export function meaningCosines(vectors) {
+  const n = vectors.length;
+  const mean = vectors[0].map((_, c) => vectors.reduce((sum, one) => sum + one[c], 0) / n);
+  const units = vectors.map((one) => {
+    const apart = one.map((x, c) => x - mean[c]);
+    const length = Math.hypot(...apart) || 1;
+    return apart.map((x) => x / length);
   });
-  const sums = { same: 0, other: 0 };
-  const counts = { same: 0, other: 0 };
-  const half = vectors.length / 2;
-  vectors.forEach((one, i) => vectors.slice(0, i).forEach((another, j) => {
-    const kind = i < half === j < half ? "same" : "other";
-    sums[kind] += one.reduce((sum, x, c) => sum + x * another[c], 0);
-    counts[kind] += 1;
+  const found = { same: [], other: [] };
+  units.forEach((one, i) => units.slice(0, i).forEach((another, j) => {
+    found[i < n / 2 === j < n / 2 ? "same" : "other"].push(one.reduce((sum, x, c) => sum + x * another[c], 0));
   }));
-  return { same: sums.same / counts.same, other: sums.other / counts.other };
+  const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { same: average(found.same), other: average(found.other) };
 }
 
 /** The scores of all words for the answer's place in each shown sentence. */

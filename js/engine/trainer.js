@@ -89,7 +89,7 @@ export function trainer({ model, data, values, set, changed }, { workerSource, c
       if (inKernel) tell({ do: "forget" });
       dismiss();
       now = nothing;
-      changed();
+      set({ step: data.last });
     },
     end() {
       document.removeEventListener("visibilitychange", seen);

@@ -19,7 +19,7 @@ const RUN = "var(--ic-1)";
 const RECORDED = "var(--ic-muted)";
 const POINT = "var(--ic-2)";
 const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
-const CHOICES = ["reading", "positions", "scaled", "residual", "heads", "layers", "families", "learning_rate", "seed", "prediction"];
+const CHOICES = ["reading", "families", "positions", "scaled", "residual", "heads", "layers", "learning_rate", "seed", "prediction"];
 const PARTS = ["positions", "scaled", "residual", "heads", "layers", "learning_rate", "seed"];
 
 export default explorable({
@@ -80,7 +80,7 @@ export default explorable({
           ? [[`weight from “${words[t]}” (${t + 1})`, `to “${words[s]}” (${s + 1})`, weight]] : []))),
         ["map", "layer", layer],
         ["map", "head", head],
-        ...CHOICES.map((trait) => ["next run", trait, cell(view[trait])]),
+        ...CHOICES.map((trait) => ["next run", data.choices[trait], cell(view[trait])]),
       ],
     };
   },
@@ -259,7 +259,7 @@ function panel(view, api, family, width) {
 function nextRun(view, api) {
   const { live, data } = view;
   const { status } = live;
-  const lively = api.live ?? {};
+  const lively = api.live;
   const going = status === "training" || status === "paused";
   const button = (text, onclick, disabled, more) => h("button", { type: "button", onclick, disabled, ...more }, text);
   const row = (...children) => h("div", { class: "ic-controls", style: "margin:0.5rem 0;gap:0.5rem 1.4rem" }, children);
@@ -267,9 +267,9 @@ function nextRun(view, api) {
   return h("div", { role: "group", "aria-label": "The next run", style: "margin:1.2rem 0 1.4rem;padding-top:0.8rem;border-top:1px solid var(--ic-line)" },
     h("p", { style: "margin:0;font-weight:600" }, "The next run"),
     row(api.control("reading"), api.control("families")),
-    row(api.control("positions"), api.control("scaled"), api.control("residual")),
-    row(api.control("heads"), api.control("layers"), api.control("learning_rate"), api.control("seed")),
-    row(h("p", { style: "margin:0;flex:1 1 14rem;align-self:center" }, `What will become of “${subject}”, compared with the recorded run?`), api.control("prediction")),
+    row(api.control("positions"), api.control("scaled"), api.control("residual"), api.control("seed")),
+    row(api.control("heads"), api.control("layers"), api.control("learning_rate")),
+    row(h("p", { style: "margin:0.2rem 0 -0.2rem;flex-basis:100%" }, `Before you train: what will become of “${subject}”, compared with the recorded run?`), api.control("prediction")),
     h("div", { class: "ic-controls", style: "gap:0.5rem" },
       button("Train", lively.train, false, { style: "background:var(--ic-accent);border-color:var(--ic-accent);color:var(--ic-paper);font-weight:600" }),
       status === "paused" ? button("Go on", lively.goOn, false, { key: "pause" }) : button("Pause", lively.pause, status !== "training", { key: "pause" }),
@@ -277,10 +277,18 @@ function nextRun(view, api) {
       button("Back to the recorded run", lively.reset, status === "none"),
       button("Download the model", lively.download, status === "none" || status === "training"),
     ),
-    h("div", { style: "display:flex;gap:0.8rem;align-items:center;height:1.6rem;margin-top:0.5rem" },
-      h("progress", { max: data.last, value: live.at ?? 0, "aria-label": "Steps of your run", style: "width:9rem;height:0.5rem;accent-color:var(--ic-accent)" }),
-      h("span", { class: "ic-head", style: "font-variant-numeric:tabular-nums" }, status === "none" ? "Nothing runs yet." : `Step ${live.at} of ${data.last}, ${fixed(live.seconds, 0)} s${status === "paused" ? ", paused" : status === "stopped" ? ", stopped" : ""}`)),
+    h("div", { style: "display:flex;flex-wrap:wrap;gap:0 0.8rem;align-items:center;min-height:1.6rem;margin-top:0.5rem" },
+      h("progress", { max: data.recipe.n_steps, value: live.at ?? 0, "aria-label": "Steps of your run", style: "width:9rem;height:0.5rem;accent-color:var(--ic-accent)" }),
+      h("span", { class: "ic-head", style: "font-variant-numeric:tabular-nums" }, progress(view))),
   );
+}
+
+/** How far the run is, and what it gets right: beside the buttons, where they were pressed. */
+function progress({ live, data, run }) {
+  if (live.status === "none") return "Nothing runs yet.";
+  const state = { paused: ", paused", stopped: ", stopped" }[live.status] ?? "";
+  const shares = run.steps.length ? run.families.map((family) => `${data.names[family]} ${percent(run.accuracy[family].at(-1))}`) : [];
+  return `Step ${live.at} of ${data.recipe.n_steps}, ${fixed(live.seconds, 0)} s${state}${shares.length ? `. Right: ${shares.join(", ")}` : ""}`;
 }
 
 /** The map of one head, and the two meanings of "bank". */
@@ -306,30 +314,27 @@ function inside(view, api) {
 
 function banks(view, api, width) {
   const { run, behind, now, data } = view;
-  const [top, bottom, height] = [40, 190, 212];
+  const [top, bottom, height] = [52, 214, 238];
   const edge = { left: 26, right: width - 6 };
   const { x, turn } = along(view, api, width, edge);
-  const low = Math.min(0, ...run.other, ...(behind?.other ?? []));
-  const y = (cosine) => bottom - ((cosine - low) / (1 - low)) * (bottom - top);
+  const y = (cosine) => bottom - ((cosine + 1) / 2) * (bottom - top);
   const step = run.steps[now] ?? 0;
   const series = [["same", "one meaning", "var(--ic-1)"], ["other", "two meanings", "var(--ic-3)"]];
-  const label = `Cosine of two banks after layer 1 at step ${step}: ${series.map(([kind, name]) => `${name} ${fixed(run[kind][now] ?? 0)}`).join(", ")}`;
+  const label = `Cosine of two banks about their mean, after layer 1, at step ${step}: ${series.map(([kind, name]) => `${name} ${fixed(run[kind][now] ?? 0)}`).join(", ")}`;
   return h("div", {},
-    h("div", { class: "ic-head" }, "“bank” and “bank” after layer 1: cosine of the two vectors, in sentences of one meaning (loan, coins) and of two (loan, boat)."),
+    h("div", { class: "ic-head" }, "What tells the “bank”s of eight sentences apart? Cosine of two of them after layer 1, less what all eight share."),
     h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, ...turn },
       h("rect", { width, height, fill: "transparent" }),
-      [0, 0.5, 1].map((value) => [
+      [-1, 0, 1].map((value) => [
         h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
-        h("text", { class: "ic-axis", x: edge.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, String(value)),
+        h("text", { class: "ic-axis", x: edge.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, number(value)),
       ]),
-      series.map(([kind, , colour]) => [
+      series.map(([kind, name, colour], i) => [
         behind && line(x, y, behind, behind[kind], { stroke: RECORDED, "stroke-width": 1.4, "stroke-opacity": 0.45 }),
         line(x, y, run, run[kind], { stroke: colour, "stroke-width": 2 }),
         now >= 0 && h("circle", { cx: x(step), cy: y(run[kind][now]), r: 4.5, fill: colour, stroke: "var(--ic-paper)", "stroke-width": 1.5 }),
-      ]),
-      series.map(([kind, name, colour], i) => [
-        h("line", { x1: edge.left + i * 130, x2: edge.left + i * 130 + 14, y1: 18, y2: 18, stroke: colour, "stroke-width": 2.4 }),
-        h("text", { class: "ic-label", x: edge.left + i * 130 + 19, y: 18, "dominant-baseline": "central" }, `${name} ${fixed(run[kind][now] ?? 0)}`),
+        h("line", { x1: edge.left, x2: edge.left + 14, y1: 14 + 18 * i, y2: 14 + 18 * i, stroke: colour, "stroke-width": 2.4 }),
+        h("text", { class: "ic-label", x: edge.left + 20, y: 14 + 18 * i, "dominant-baseline": "central" }, `${name} ${fixed(run[kind][now] ?? 0)}`),
       ]),
       h("text", { class: "ic-axis", x: edge.left, y: height - 4, style: "font-size:11px" }, "step 0"),
       h("text", { class: "ic-axis", x: edge.right, y: height - 4, "text-anchor": "end", style: "font-size:11px" }, String(data.last)),

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
 
 from incontext import corpus, training
 from incontext.corpus import Sentence
@@ -30,8 +32,8 @@ class History:
     steps: list[int] = field(default_factory=list)
     loss: dict[str, list[float]] = field(default_factory=dict)
     accuracy: dict[str, list[float]] = field(default_factory=dict)
-    same: list[float] = field(default_factory=list)  # cosine of "bank" and "bank", one meaning
-    other: list[float] = field(default_factory=list)  # of different meanings
+    same: list[float] = field(default_factory=list)  # cosine of two "bank"s of one meaning
+    other: list[float] = field(default_factory=list)  # and of two, see ``meaning_cosines``
 
 
 class Beside:
@@ -162,12 +164,19 @@ def attention_of(run: TrainingRun, sentence: Sentence) -> np.ndarray:
 
 @torch.no_grad()
 def bank_cosines(run: TrainingRun, sentences: Sequence[Sentence]) -> tuple[float, float]:
-    """Mean cosine of the vectors of "bank" after the first layer: between sentences of one meaning,
-    and between the two meanings."""
+    """``meaning_cosines`` of the vectors of "bank" after the first layer."""
     ids, is_word, _ = batch_of(sentences, run.vocabulary, run.reading)
     hidden = run.model(ids, is_word, need_weights=False).hidden_states[1]
     rows, places = torch.nonzero(ids == run.vocabulary.encode(["bank"]), as_tuple=True)
-    vectors = F.normalize(hidden[rows, places], dim=-1)
-    cosines, half = vectors @ vectors.T, len(vectors) // 2
-    within = [*cosines[:half, :half].triu(1).flatten(), *cosines[half:, half:].triu(1).flatten()]
-    return float(sum(within) / (half * (half - 1))), float(cosines[:half, half:].mean())
+    return meaning_cosines(hidden[rows, places])
+
+
+def meaning_cosines(vectors: Float[Tensor, "N C"]) -> tuple[float, float]:
+    """The mean cosine within each half of the vectors, and between the halves, about their mean.
+
+    Where the halves are two meanings, it says whether the meaning is what tells the vectors apart.
+    """
+    units = F.normalize(vectors - vectors.mean(0), dim=-1)
+    cosines, half = units @ units.T, len(units) // 2
+    within = cosines[:half, :half].triu(1).sum() + cosines[half:, half:].triu(1).sum()
+    return float(within / (half * (half - 1))), float(cosines[:half, half:].mean())

@@ -56,10 +56,23 @@ LEVELS, FIRST = 32, ord("0")  # of a recorded weight, as characters from "0" to 
 READS = {"left-to-right": "left to right", "both-sides": "both sides, the answer hidden"}
 PREDICTIONS = {
     "none": "choose before you train",
-    "learned": "learned, about as soon as in the recorded run",
-    "later": "learned, but clearly later",
-    "coin": "a coin toss to the end",
-    "nothing": "nothing learned from the sentence",
+    "learned": "it is learned about as soon: the loss comes down to 0",
+    "later": "it is learned, but clearly later",
+    "coin": "it stays a coin toss between the two: the loss comes down to ln 2",
+    "nothing": "nothing is learned from the words: the loss stays on the upper line",
+}
+# What the button Train takes from the controls, and what each is called in the table.
+CHOICES = {
+    "reading": "Reading",
+    "families": "Families",
+    "positions": "Positions",
+    "scaled": "Divide by √d_k",
+    "residual": "Residual stream",
+    "heads": "Number of heads",
+    "layers": "Layers",
+    "learning_rate": "Learning rate",
+    "seed": "Seed",
+    "prediction": "Prediction",
 }
 
 
@@ -87,7 +100,14 @@ class Training(Explorable):
         "“who ate whom”."
     )
     provenance = "learned"
-    caption = ""
+    caption = (
+        f"A transformer of two layers and d_model = {SIZES['d_model']} learns the sentences of the "
+        "corpus, 16 at each step; loss and right answers are those on held-out sentences. Dashed: "
+        "the best possible loss without order and without context; with everything known it is 0. "
+        "Train starts a run in your own browser, and nothing leaves it. The recorded runs: seed "
+        f"{DEFAULTS['seed']}, by .venv/bin/python scripts/record_training_page.py. Learned "
+        "weights: the course’s own model."
+    )
     fallback_size = (7.4, 6.0)
 
     step = steps("Training step", LOOKS[-1], LOOKS)
@@ -102,8 +122,8 @@ class Training(Explorable):
         DEFAULTS["families"],
         {
             "all": "all four",
-            "two": "it, and who ate whom",
-            **{family: f"{NAMES[family]} alone" for family in FAMILIES},
+            "two": "“it” and “who ate whom”",
+            **{family: f"“{NAMES[family]}” alone" for family in FAMILIES},
         },
     )
     learning_rate = steps(
@@ -250,7 +270,7 @@ class Training(Explorable):
             if s <= t or seen.reading == "both-sides"
         ]
         rows += [["map", "layer", self.layer], ["map", "head", self.head]]
-        rows += [["next run", trait, _cell(getattr(self, trait))] for trait in CHOICES]
+        rows += [["next run", label, _cell(getattr(self, trait))] for trait, label in CHOICES.items()]
         return Numbers(["", "of", "value"], rows)
 
     def draw(self, figure):
@@ -304,21 +324,6 @@ class Training(Explorable):
         )
 
 
-# What a button does with the next run, in the order of the table.
-CHOICES = (
-    "reading",
-    "positions",
-    "scaled",
-    "residual",
-    "heads",
-    "layers",
-    "families",
-    "learning_rate",
-    "seed",
-    "prediction",
-)
-
-
 def _cell(value) -> str | int | float:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
@@ -342,6 +347,7 @@ def run_data() -> dict:
         "names": NAMES,
         "knowing": KNOWING,
         "family_sets": FAMILY_SETS,
+        "choices": CHOICES,
         "floors": {reading: best_losses(reading) for reading in READINGS},
     }
 
