@@ -121,9 +121,7 @@ def browser() -> list:
         page.wait_for_timeout(2000)
         page.evaluate(WATCH)
         page.get_by_role("button", name="Train", exact=True).click()
-        page.wait_for_function(
-            "document.querySelector('progress').value === 2500", timeout=600_000
-        )
+        page.wait_for_function("document.querySelector('progress').value === 2500", timeout=600_000)
         page.wait_for_timeout(500)
         said = page.locator("progress + span").inner_text()
         longest = page.evaluate("longest")

@@ -166,30 +166,34 @@ const subjectOf = (families) => (families.includes("who") ? "who" : families[0])
 /** Which predictions about the subject came true. */
 function outcome({ run, behind, floors }) {
   const subject = subjectOf(run.families);
-  const [loss, share] = [run.loss[subject].at(-1), run.accuracy[subject].at(-1)];
+  const [loss, share, unknown] = [run.loss[subject].at(-1), run.accuracy[subject].at(-1), floors[subject]["no context"]];
   const at = learnedAt(run, subject);
   if (at !== undefined) return [at > 1.5 * (learnedAt(behind, subject) ?? Infinity) ? "later" : "learned"];
-  return [loss > 0.9 * floors[subject]["no context"] && "nothing", Math.abs(loss - LN2) < 0.15 && share < 0.7 && "coin"].filter(Boolean);
+  return [
+    loss > 0.85 * unknown && "nothing",
+    share < 0.7 && loss < Math.max((LN2 + unknown) / 2, LN2 + 0.2) && "coin", // it knows which two words there are
+  ].filter(Boolean);
 }
 
 function verdict(view) {
   const { data, run, choices } = view;
   const subject = subjectOf(run.families);
-  const name = data.names[subject];
-  const true_ = outcome(view);
+  const name = `“${data.names[subject]}”`;
+  const came = outcome(view);
   const at = learnedAt(run, subject);
   const end = `loss ${fixed(run.loss[subject].at(-1))}, ${percent(run.accuracy[subject].at(-1))} right`;
-  const what = at !== undefined ? `has learned ${name} by step ${at}: ${end}`
-    : true_.includes("coin") ? `ends at a coin toss on ${name}: ${end}, and ln 2 is 0.69`
-      : true_.includes("nothing") ? `has learned nothing from the sentences of ${name}: ${end}`
-        : `has learned ${name} only in part: ${end}`;
-  const predicted = choices.prediction === "none" ? "" : true_.includes(choices.prediction) ? " As you predicted." : " You predicted something else.";
+  const what = at !== undefined ? `learned ${name} by step ${at}: ${end}`
+    : came.includes("coin") ? `ends at a coin toss for ${name}: ${end}; who tosses a coin cannot come below ln 2, 0.69`
+      : came.includes("nothing") ? `learned nothing from the words of ${name}: ${end}`
+        : `learned ${name} only in part: ${end}`;
+  const predicted = choices.prediction === "none" ? "" : came.includes(choices.prediction) ? " You predicted it." : " You predicted something else.";
   return `Your run, which reads ${reads(view)}${withWhat(view)}, ${what}.${why(view, at !== undefined)}${predicted}`;
 }
 
+/** Where the reason is known: what positions have to do with order. */
 function why({ choices, run }, learned) {
   if (choices.positions || !run.families.includes("who")) return "";
-  if (choices.reading === "both-sides") return learned ? "" : " Without positions it sees the same words, whoever did it.";
+  if (choices.reading === "both-sides") return learned ? "" : " Without positions the words are the same, whoever did it.";
   return learned ? " The causal mask gives the order away: each word sees only those before it." : "";
 }
 
@@ -242,7 +246,9 @@ function panel(view, api, family, width) {
     marks.map(([floor]) => h("line", { x1: edge.left, x2: edge.right, y1: y(floor), y2: y(floor), stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" })),
     behind && line(x, y, behind, behind.loss[family], { stroke: RECORDED, "stroke-width": 1.4, "stroke-opacity": 0.45 }),
     trained && line(x, y, run, run.loss[family], { stroke: RUN, "stroke-width": 2 }),
-    marks.map(([floor, text]) => h("text", { class: "ic-axis", x: edge.right, y: y(floor) - 4, "text-anchor": "end", style: `font-size:11px;${HALO}` }, `${text} ${fixed(floor)}`)),
+    marks.map(([floor, text]) => h("text", { // below the line of what order decides, where the curve ends above it or far below
+      class: "ic-axis", x: edge.right, y: y(floor) + (text === data.knowing["no order"] ? 12 : -4), "text-anchor": "end", style: `font-size:11px;${HALO}`,
+    }, `${text} ${fixed(floor)}`)),
     trained && h("text", { class: "ic-axis", x: 0, y: upper - 6 }, `${percent(share)} right`),
     h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: lower, y2: lower }),
     h("line", { x1: edge.left, x2: edge.right, y1: up(0.5), y2: up(0.5), class: "ic-hairline", "stroke-dasharray": "2 3" }),

@@ -19,14 +19,14 @@ N_STEPS = 100
 def page_file(tmp_path_factory):
     """The explorable alone, its runs cut short."""
     figure = Training().to_html()
-    whole = f'"n_steps":{explorable.RECIPE["n_steps"]}'
+    whole, cut = (f'"n_steps":{n}' for n in (explorable.RECIPE["n_steps"], N_STEPS))
     assert whole in figure
     file = tmp_path_factory.mktemp("page") / "page.html"
     file.write_text(
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'><title>Training</title>"
         f"<link rel=stylesheet href='{(STATIC / 'theme.css').as_uri()}'></head><body><main>"
-        f"<h1>Training</h1>{figure.replace(whole, f'"n_steps":{N_STEPS}')}</main>"
+        f"<h1>Training</h1>{figure.replace(whole, cut)}</main>"
         f"<script src='{(STATIC / 'host.js').as_uri()}'></script></body></html>",
         encoding="utf-8",
     )

@@ -144,7 +144,9 @@ def test_the_recorded_run_learns_every_family(reading):
     for family in FAMILIES:
         assert len(history.loss[family]) == len(history.steps)
         assert history.accuracy[family][-1] >= 0.95
-        assert history.loss[family][-1] < corpus.best_loss(family, "no context", "held_out", reading)
+        assert history.loss[family][-1] < corpus.best_loss(
+            family, "no context", "held_out", reading
+        )
     assert abs(history.same[0] - history.other[0]) < 0.2
     assert history.same[-1] > 0.8 and history.other[-1] < -0.8, "the meaning tells them apart"
 

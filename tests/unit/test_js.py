@@ -113,7 +113,9 @@ def test_no_third_party_code():
     for source in [*itertools.chain(*folders), JS / "host.js"]:
         for line in source.read_text().splitlines():
             if line.startswith("import "):
-                assert re.search(r'from "\./|from "\.\./(lib|engine)/', line), f"{source.name}: {line}"
+                assert re.search(r'from "\./|from "\.\./(lib|engine)/', line), (
+                    f"{source.name}: {line}"
+                )
 
 
 def test_lock_file_records_no_addresses():

@@ -1,7 +1,6 @@
 """What does a small transformer learn, and when, and what can it do without?"""
 
 import json
-import math
 from functools import cache
 from pathlib import Path
 
@@ -58,7 +57,7 @@ PREDICTIONS = {
     "none": "choose before you train",
     "learned": "it is learned about as soon: the loss comes down to 0",
     "later": "it is learned, but clearly later",
-    "coin": "it stays a coin toss between the two: the loss comes down to ln 2",
+    "coin": "it stays a coin toss between the two: no loss below ln 2",
     "nothing": "nothing is learned from the words: the loss stays on the upper line",
 }
 # What the button Train takes from the controls, and what each is called in the table.
@@ -127,7 +126,10 @@ class Training(Explorable):
         },
     )
     learning_rate = steps(
-        "Learning rate", DEFAULTS["learning_rate"], (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05), symbol="η"
+        "Learning rate",
+        DEFAULTS["learning_rate"],
+        (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
+        symbol="η",
     )
     seed = integer("Seed", DEFAULTS["seed"], minimum=1, maximum=20)
     prediction = select("Prediction", "none", PREDICTIONS)
@@ -270,7 +272,9 @@ class Training(Explorable):
             if s <= t or seen.reading == "both-sides"
         ]
         rows += [["map", "layer", self.layer], ["map", "head", self.head]]
-        rows += [["next run", label, _cell(getattr(self, trait))] for trait, label in CHOICES.items()]
+        rows += [
+            ["next run", label, _cell(getattr(self, trait))] for trait, label in CHOICES.items()
+        ]
         return Numbers(["", "of", "value"], rows)
 
     def draw(self, figure):
