@@ -103,7 +103,7 @@ WATCH = """() => {
 
 
 def browser() -> list:
-    """Seconds of a whole run with all that the controls start with; the longest main-thread task."""
+    """What the page says of a whole run, and the longest task of its main thread."""
     from playwright.sync_api import sync_playwright
 
     widget = Training()

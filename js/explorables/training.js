@@ -6,6 +6,7 @@ import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { heatmap } from "../lib/heatmap.js";
+import { argmax } from "../lib/math.js";
 import { dragHandlers } from "../lib/pointer.js";
 
 /* global WORKER_SOURCE, ENGINE_SOURCE */ // put in by build.mjs
@@ -309,7 +310,7 @@ function inside(view, api) {
     h("div", { class: "ic-controls", style: "margin-bottom:0.7rem" }, api.control("sentence"), api.control("layer"), api.control("head")),
     h("div", { style: `display:grid;gap:0.8rem ${gap}px;grid-template-columns:${wide ? `${left}px ${right}px` : "1fr"}` },
       h("div", { style: `min-height:${room}px` },
-        h("div", { class: "ic-head" }, `Layer ${layer}, head ${head}, after ${run.steps[now] ?? 0} steps. Queries down, keys across; the answer is read off the framed row.`),
+        h("div", { class: "ic-head" }, `Layer ${layer}, head ${head}, after ${run.steps[now] ?? 0} steps: queries down, keys across. The answer is read off the framed row; it looks most at “${words[argmax(map[asked])]}”, ${percent(Math.max(...map[asked]))}.`),
         heatmap({
           matrix: map, rows: words, columns: words, width: left, chosen: { row: asked }, maxCell: Math.min(30, (room - 90) / words.length),
           label: `Weights of layer ${layer}, head ${head}, over: ${words.join(" ")}`,

@@ -279,7 +279,9 @@ def test_what_is_removed_trains_no_more(figure):
         """() => {
           const spec = JSON.parse(document.querySelector('.explorable-state').textContent);
           const values = { spec, ...spec.initial };
-          const model = { get: name => values[name], set() {}, save_changes() {}, on() {}, off() {} };
+          const nothing = () => {};
+          const model = { get: name => values[name], set: nothing, save_changes: nothing,
+            on: nothing, off: nothing };
           const el = document.body.appendChild(document.createElement('div'));
           window.clean = globalThis.incontextExplorables.training.render({ model, el });
           el.querySelectorAll('button').forEach(b => b.textContent === 'Train' && b.click());

@@ -1,4 +1,4 @@
-"""The transformer that learns in the page: its run, its file, and the loop that drives it in Jupyter."""
+"""The transformer that learns in the page: its run, its file, and Python's loop in Jupyter."""
 
 import json
 import math

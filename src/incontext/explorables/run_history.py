@@ -22,7 +22,7 @@ TELL = 0.2  # seconds between two words about the step
 
 @dataclass
 class History:
-    """A run at each look. ``maps[i][look]`` are the weights of sentence i, [layers, heads, T, T]."""
+    """A run at each look; ``maps[i][look]`` is [layers, heads, T, T] of sentence i."""
 
     reading: str
     n_layers: int

@@ -50,6 +50,7 @@ BANKS = tuple(
     for cargo in cargos
 )
 
+TOP = 3.0  # nats: the top of the axis
 LEVELS, FIRST = 32, ord("0")  # of a recorded weight, as characters from "0" to "P"
 
 READS = {"left-to-right": "left to right", "both-sides": "both sides, the answer hidden"}
@@ -134,7 +135,7 @@ class Training(Explorable):
     seed = integer("Seed", DEFAULTS["seed"], minimum=1, maximum=20)
     prediction = select("Prediction", "none", PREDICTIONS)
     sentence = select("Sentence", "0", {str(i): "" for i in range(len(SHOWN))})
-    layer = integer("Layer", 2, minimum=1, maximum=MAX_LAYERS)
+    layer = integer("Layer", 1, minimum=1, maximum=MAX_LAYERS)
     head = integer("Head", 1, minimum=1, maximum=HEADS[-1])
 
     def __init__(self, **values):
@@ -279,34 +280,31 @@ class Training(Explorable):
 
     def draw(self, figure):
         seen, now = self._seen(), self._look()
-        grid = figure.add_gridspec(2, 4, height_ratios=[1, 1.9])
-        top = best_losses(seen.reading)
-        for i, family in enumerate(FAMILIES):
-            ax = figure.add_subplot(grid[0, i])
-            ax.set(ylim=(0, 3), xlim=(0, LOOKS[-1]), xticks=[0, LOOKS[-1]], yticks=[])
-            if family not in seen.families:
-                ax.set_title(NAMES[family])
-                continue
-            plots.curve(
-                seen.steps, np.minimum(seen.loss[family], 3.0), None, "Training step",
-                "Loss at the answer" if i == 0 else "", ax, colors=[plots.CATEGORIES[0]],
-                title=f"{NAMES[family]}\n{seen.accuracy[family][now]:.0%} right",
-            )  # fmt: skip
-            ax.set(ylim=(0, 3), xlim=(0, LOOKS[-1]), xticks=[0, LOOKS[-1]], yticks=[])
-            ax.plot(
-                seen.steps[now], min(seen.loss[family][now], 3.0), "o", color=plots.CATEGORIES[1]
-            )
-            for known in set(top[family].values()) - {0}:
-                ax.axhline(known, color=plots.MUTED, lw=0.8, ls="--")
+        above, below = figure.add_gridspec(2, 1, height_ratios=[1, 1.7])
+        panels = above.subgridspec(1, 4).subplots(sharey=True)
+        for ax, family in zip(panels, FAMILIES, strict=True):
+            known = best_losses(seen.reading)[family]
+            for line in {known["no order"], known["no context"]} - {0}:
+                ax.axhline(line, color=plots.MUTED, lw=0.8, ls="--")
+            if family in seen.families:
+                share = seen.accuracy[family][now]
+                losses = np.minimum(seen.loss[family], TOP)
+                plots.curve(
+                    seen.steps, losses, None, "Training step", "", ax, colors=[plots.CATEGORIES[0]],
+                    title=f"{NAMES[family]}\n{share:.0%} right",
+                )  # fmt: skip
+                ax.plot(seen.steps[now], losses[now], "o", color=plots.CATEGORIES[1])
+            ax.set(ylim=(-0.1, TOP), xlim=(0, LOOKS[-1] + 50), xticks=[0, LOOKS[-1]])
+        panels[0].set(ylabel="Loss at the answer")
+        left, right = below.subgridspec(1, 2).subplots()
         words, weights = self._map()
         plots.weights(
-            weights, words, ax=figure.add_subplot(grid[1, :2]), numbers=False,
+            weights, words, ax=left, numbers=False,
             title=f"Layer {self.layer}, head {self.head}, after {seen.steps[now]} steps",
         )  # fmt: skip
-        right = figure.add_subplot(grid[1, 2:])
         plots.curve(
             seen.steps, [seen.same, seen.other], ["one meaning", "two meanings"],
-            "Training step", "", right, title="Cosine of “bank” and “bank”",
+            "Training step", "", right, title="Cosine of two “bank”s",
         )  # fmt: skip
 
     def alt(self):
@@ -317,14 +315,16 @@ class Training(Explorable):
             for family in seen.families
         )
         words, weights = self._map()
-        t, s = np.unravel_index(weights.argmax(), weights.shape)
+        sentence = _sentences(SHOWN)[int(self.sentence)]
+        asked = weights[sentence.answer - (seen.reading == "left-to-right")]
         return (
-            f"A run that reads {READS[seen.reading]}, after {seen.steps[now]} of {LOOKS[-1]} steps, "
-            f"on held-out sentences: {families}. Curves of the loss with dashed lines where it ends "
-            f"without order and without context. The map of layer {self.layer}, head {self.head} "
-            f"over “{' '.join(words)}”, strongest from “{words[t]}” to “{words[s]}” with "
-            f"{weights[t, s]:.2f}. The cosine of two “bank”s is {seen.same[now]:.2f} for one "
-            f"meaning and {seen.other[now]:.2f} for two."
+            f"A run that reads {READS[seen.reading]}, after {seen.steps[now]} of {LOOKS[-1]} "
+            f"steps, on held-out sentences: {families}. Curves of the loss, with dashed lines at "
+            "the best possible without order and without context. The map of layer "
+            f"{self.layer}, head {self.head} over “{' '.join(words)}”: where the answer is read "
+            f"off, most weight is on “{words[asked.argmax()]}”, {asked.max():.2f}. The cosine of "
+            f"two “bank”s about their mean is {seen.same[now]:.2f} for one meaning and "
+            f"{seen.other[now]:.2f} for two."
         )
 
 
