@@ -31,10 +31,19 @@ function sharedFiles() {
   return [...core].sort();
 }
 
+// What a training run needs beside the page: the worker, as text that a blob holds, and the engine as
+// readers see it.
+const worker = await build({ ...shared, entryPoints: [join(here, "engine", "worker.js")], write: false, format: "iife" });
+const define = {
+  WORKER_SOURCE: JSON.stringify(worker.outputFiles[0].text),
+  ENGINE_SOURCE: JSON.stringify(source(join(here, "engine", "transformer.js"))),
+};
+
 /** What `code` says becomes the script `name`. */
 const bundle = (name, code, plugins = []) => build({
   ...shared,
   plugins,
+  define,
   stdin: { contents: code, resolveDir: here },
   outfile: join(outdir, `${name}.js`),
   format: "iife",

@@ -10,13 +10,16 @@
 //   compute({ values, data }) -> view       pure
 //   numbers(view) -> { columns, rows }      pure: every number drawn
 //   sentence(view) -> string                pure: what is seen now, in plain words
-//   draw(view, api) -> vnodes               api: { width, id, set(patch), control(trait, i), length(trait) }
+//   draw(view, api) -> vnodes               api: { width, id, set(patch), control(trait, i), length(trait), live }
 //                                           pure; like compute and sentence it is also called ahead, to
 //                                           know how tall a choice gets
 //   prepare?(data) -> data                  once, before the rest: unpack what travelled packed
-//   limits?(values, data) -> { trait: maximum }         maxima that depend on other controls
+//   limits?(values, data, live) -> { trait: maximum }   maxima that depend on other controls
 //   react?(trait, values, data) -> patch                what else changes when a control changes
 //   inPicture?: [trait, …]                  controls that draw() places itself
+//   live?({ model, data, values(), set(patch), changed() }) -> { state(), reset(), end() }
+//                                           what goes on by itself, such as a training run: compute
+//                                           gets its state as `live`, draw all of it as `api.live`
 // }
 
 import { control, lengthButtons, scaleOf } from "./controls.js";
@@ -36,14 +39,14 @@ export function explorable(definition) {
 }
 
 /** What the learner changed with all that follows from it, to be written as one change. */
-export function consequences(definition, before, change, data) {
+export function consequences(definition, before, change, data, live) {
   const changes = { ...change };
   const changed = Object.keys(change).filter((trait) => change[trait] !== before[trait]);
   for (const trait of changed) {
     Object.assign(changes, definition.react?.(trait, { ...before, ...changes }, data));
   }
   const after = { ...before, ...changes };
-  for (const [trait, maximum] of Object.entries(definition.limits?.(after, data) ?? {})) {
+  for (const [trait, maximum] of Object.entries(definition.limits?.(after, data, live) ?? {})) {
     if (after[trait] > maximum) changes[trait] = maximum;
   }
   return changes;
@@ -67,26 +70,30 @@ function mount(definition, { model, el }) {
   let width = body.clientWidth || 640;
 
   const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
+  const live = definition.live?.({ model, data: prepared, values: read, set, changed: schedule });
+  const viewOf = (values) => definition.compute({ values, data: prepared, live: live?.state() });
 
   function set(change) {
-    for (const [trait, value] of Object.entries(consequences(definition, read(), change, prepared))) {
+    for (const [trait, value] of Object.entries(consequences(definition, read(), change, prepared, live?.state()))) {
       model.set(trait, value);
     }
     model.save_changes();
   }
 
   function reset() {
+    live?.reset();
     for (const trait of traits) model.set(trait, spec.initial[trait]);
     model.save_changes();
     letShrink();
   }
 
   function apiFor(values, prefix) {
-    const limits = definition.limits?.(values, prepared) ?? {};
+    const limits = definition.limits?.(values, prepared, live?.state()) ?? {};
     return {
       id: prefix,
       width,
       set,
+      live,
       control: (trait, i) => control(byTrait[trait], values[trait], { id: prefix, set, limit: limits[trait], i }),
       length: (trait) => lengthButtons(byTrait[trait], values[trait], (next) => set({ [trait]: next })),
     };
@@ -95,7 +102,7 @@ function mount(definition, { model, el }) {
   function redraw() {
     frame = 0;
     const values = read();
-    const view = definition.compute({ values, data: prepared });
+    const view = viewOf(values);
     const api = apiFor(values, id);
     const outside = traits.filter((trait) => !definition.inPicture?.includes(trait));
     patch(body, [
@@ -174,12 +181,12 @@ function mount(definition, { model, el }) {
 
   function following(change) {
     const before = read();
-    return { ...before, ...consequences(definition, before, change, prepared) };
+    return { ...before, ...consequences(definition, before, change, prepared, live?.state()) };
   }
 
   function reserveSentence() {
     const states = spec.controls.flatMap((one) => samples(one).map((value) => following({ [one.trait]: value })));
-    const texts = states.map((values) => definition.sentence(definition.compute({ values, data: prepared })));
+    const texts = states.map((values) => definition.sentence(viewOf(values)));
     const heights = heightsOf([...new Set(texts)].map((text) => h("p", { class: "ic-sentence" }, text)));
     const tallest = Math.max(...heights, steady[0].offsetHeight);
     if (tallest > 0) steady[0].style.minHeight = `${tallest}px`; // 0 while it is not in the document
@@ -200,7 +207,7 @@ function mount(definition, { model, el }) {
 
   function tryOut(change) {
     const values = following(change);
-    const view = definition.compute({ values, data: prepared });
+    const view = viewOf(values);
     const heights = heightsOf([
       h("p", { class: "ic-sentence" }, definition.sentence(view)),
       h("div", { class: "ic-picture" }, definition.draw(view, apiFor(values, `${id}-trial`))),
@@ -224,6 +231,7 @@ function mount(definition, { model, el }) {
 
   return () => {
     ahead += 1;
+    live?.end();
     for (const trait of traits) model.off(`change:${trait}`, schedule);
     resized.disconnect();
     grown.disconnect();

@@ -21,6 +21,7 @@ FIELD_LABELS = {
     "Top-p", "Seed", "Draws",
     "Query matrix", "Key matrix", "Value matrix",
     "Loss", "Start", "Learning rate", "Beginning", "Greedy", "New words at most",
+    "Reading", "Families", "Positions", "Residual stream", "Layers", "Prediction",
 }  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def test_what_to_try_first_names_a_control_or_what_to_change(explorable):
 
 def test_caption_says_where_the_numbers_come_from(explorable):
     words = {
-        "learned": "Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct|the course's own)",
+        "learned": r"Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct|the course.s own)",
         "random": r"[Rr]andom weights.*seed",
         "illustrative": "Illustrative",
         "exact": "Exact",

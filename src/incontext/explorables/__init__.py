@@ -15,6 +15,7 @@ from .rotary import Rotary
 from .sampling import Sampling
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
+from .training import Training
 from .two_sentences import TwoSentences
 from .word_in_context import WordInContext
 
@@ -34,6 +35,7 @@ __all__ = [
     "Sampling",
     "Scaling",
     "SoftmaxTemperature",
+    "Training",
     "TwoSentences",
     "WordInContext",
 ]
