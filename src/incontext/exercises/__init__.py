@@ -41,6 +41,14 @@ from .softmax_temperature import (
     check_softmax,
 )
 from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
+from .training import (
+    check_answer_loss,
+    check_every_word_loss,
+    check_own_family,
+    check_sampler,
+    check_training_step,
+    train_with,
+)
 
 __all__ = [
     "FunctionCheck",
@@ -51,6 +59,7 @@ __all__ = [
     "check_alibi",
     "check_alibi_distance",
     "check_analogy",
+    "check_answer_loss",
     "check_attention",
     "check_best_layer",
     "check_causal_weights",
@@ -61,6 +70,7 @@ __all__ = [
     "check_descent",
     "check_dilution_margin",
     "check_entropy",
+    "check_every_word_loss",
     "check_head_parameters",
     "check_listener",
     "check_log_log_slope",
@@ -71,7 +81,9 @@ __all__ = [
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_own_family",
     "check_rotate",
+    "check_sampler",
     "check_scaled_scores",
     "check_shift",
     "check_sinusoids",
@@ -79,9 +91,11 @@ __all__ = [
     "check_softmax",
     "check_split_heads",
     "check_sums",
+    "check_training_step",
     "check_two_ahead",
     "check_two_words",
     "check_undivided_sentence",
     "check_undoing_temperature",
     "check_uniform_spread",
+    "train_with",
 ]
