@@ -67,7 +67,9 @@ def weights_of(block: TransformerBlock) -> dict[str, Tensor]:
         "norm1": block.attention_norm,
         "norm2": block.feed_forward_norm,
     }
-    found = {f"{name}.{key}": t for name, part in parts.items() for key, t in part.state_dict().items()}
+    found = {
+        f"{name}.{key}": t for name, part in parts.items() for key, t in part.state_dict().items()
+    }
     return found | {
         "self_attn.in_proj_weight": torch.cat([p.weight for p in projections]),
         "self_attn.in_proj_bias": torch.cat([p.bias for p in projections]),
@@ -135,7 +137,13 @@ def main() -> None:
             stepping(ours), stepping(theirs), seconds, time.process_time
         )
         lines.append(
-            ["steps a second", reading, f"{1e3 / one:.0f}", f"{1e3 / other:.0f}", f"{1 / ratio:.2f}"]
+            [
+                "steps a second",
+                reading,
+                f"{1e3 / one:.0f}",
+                f"{1e3 / other:.0f}",
+                f"{1 / ratio:.2f}",
+            ]
         )
     recipe = Recipe(stop_at=0.95, validate_every=50)
     for reading in READINGS:

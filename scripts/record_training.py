@@ -9,11 +9,11 @@ an interruption costs one run at most; delete that folder when the model, the co
 changes. What is written to src/incontext/recorded:
 
     <reading>-<seed>.safetensors    ten models, read with incontext.training.load
-    heads-<H>.safetensors           three more, seed 0, with 1, 2 and 8 heads (4 is the first above)
+    heads-<H>.safetensors           three more, seed 0, with 1, 2 and 8 heads
     training.json                   everything that was measured, over steps and seeds
 
-The groups: ``runs`` (two readings), ``heads`` (1, 2, 8), ``parts`` (one taken away), ``few`` (models
-that see 24 sentences of each family and no others), ``before`` (the answer before its cue).
+The groups: ``runs`` (two readings), ``heads`` (1, 2, 8), ``parts`` (one taken away), ``few``
+(models that see 24 sentences of each family and no others), ``before`` (the answer before its cue).
 
 Axes: ``F`` families, ``L`` layers, ``H`` heads.
 """
@@ -31,7 +31,6 @@ import torch
 from torch import Tensor
 
 from incontext import corpus, training
-from incontext.attention import scaled_dot_product_attention
 from incontext.corpus import FAMILIES, READINGS, Sentence
 from incontext.training import RECORDED, Recipe, TrainingRun, default_config
 
@@ -40,7 +39,7 @@ KEPT = ROOT / "_build" / "record"
 COMMAND = ".venv/bin/python scripts/record_training.py"
 
 SEEDS = range(5)
-EVERY = 50  # steps between two records
+STEPS = (*range(0, 601, 25), 800, 1000, 1200, 1600, 2000)  # after which a model is looked at
 HEADS = (1, 2, 4, 8)
 N_FEW = 24  # sentences of each family
 PARTS = {
@@ -67,12 +66,13 @@ def samples() -> dict[str, dict[str, list[Sentence]]]:
 
 @torch.no_grad()
 def by_head(run: TrainingRun, sentences: list[Sentence]) -> dict[str, list]:
-    """For each head [L, H]: where it looks from the answer's place, and what happens without it.
+    """For each head [L, H]: where it looks from the answer's place, what happens without it.
 
     to_cue, to_mention: its mean weight on the cue, and on the word before that is the answer (None
-        where there is none). any_to_cue: the largest weight that any later word gives to the cue.
-    off, cut: by how much the loss at the answer grows, in nats, with the head's output set to 0, and
-        with its one weight on the cue taken away (the others make up the whole).
+        where there is none). any_to_cue: the largest weight that any other word gives to the cue.
+    off, cut, blind: by how much the loss at the answer grows, in nats, with the head's output set
+        to 0; with its weight from the answer's place to the cue taken away; with every weight that
+        it gives to the cue taken away (the other weights of a row make up the whole).
     accuracy_off: the share that is still right with the head's output set to 0.
     """
     config = run.model.config
@@ -83,24 +83,28 @@ def by_head(run: TrainingRun, sentences: list[Sentence]) -> dict[str, list]:
     maps = torch.stack(run.model(ids, is_word).attentions)  # [L, B, H, T, S]
     from_answer = maps[:, rows, :, at]  # [B, L, H, S]
     found = {"to_cue": from_answer[rows, :, :, cue].mean(0)}
-    found["any_to_cue"] = maps[:, rows, :, :, cue].amax(-1).mean(0)
+    to_cue = maps[:, rows, :, :, cue]  # [B, L, H, T]
+    to_cue[rows, :, :, cue] = 0  # what the cue gives to itself
+    found["any_to_cue"] = to_cue.amax(-1).mean(0)
     if all(one.words[one.answer] in one.words[: one.cue] for one in sentences):
         mention = torch.tensor([one.words.index(one.words[one.answer]) for one in sentences])
         found["to_mention"] = from_answer[rows, :, :, mention].mean(0)
 
     before = run.answer_loss(sentences)
-    found |= {name: torch.zeros(config.n_layers, config.n_heads) for name in ("off", "cut")}
-    found["accuracy_off"] = torch.zeros(config.n_layers, config.n_heads)
+    for name in ("off", "cut", "blind", "accuracy_off"):
+        found[name] = torch.zeros(config.n_layers, config.n_heads)
     for layer, head in every:
-        with without_head(run, layer, head):
+        with WithoutHead(run, layer, head):
             found["off"][layer, head] = run.answer_loss(sentences) - before
             found["accuracy_off"][layer, head] = run.accuracy(sentences)
-        with without_edge(run, layer, head, at, cue):
+        with WithoutSight(run, layer, head, cue, at):
             found["cut"][layer, head] = run.answer_loss(sentences) - before
+        with WithoutSight(run, layer, head, cue):
+            found["blind"][layer, head] = run.answer_loss(sentences) - before
     return {name: rounded(each) for name, each in found.items()}
 
 
-class without_head:  # noqa: N801 (used as a function is)
+class WithoutHead:
     """For a while, one head of a run's model writes nothing."""
 
     def __init__(self, run: TrainingRun, layer: int, head: int) -> None:
@@ -119,17 +123,24 @@ class without_head:  # noqa: N801 (used as a function is)
         self.attention.attend = self.before
 
 
-class without_edge(without_head):  # noqa: N801
-    """For a while, one head may not look from the answer's place at the cue."""
+class WithoutSight(WithoutHead):
+    """For a while, one head may not look at the cue: from one place, or from any but its own."""
 
-    def __init__(self, run: TrainingRun, layer: int, head: int, at: Tensor, cue: Tensor) -> None:
+    def __init__(
+        self, run: TrainingRun, layer: int, head: int, cue: Tensor, at: Tensor | None = None
+    ) -> None:
         super().__init__(run, layer, head)
-        self.at, self.cue = at, cue
+        self.cue, self.at = cue, at
 
     def replacement(self, query, key, value, mask=None, **options):
         n_queries, n_keys = query.shape[-2], key.shape[-2]
         allowed = mask.expand(*query.shape[:-2], n_queries, n_keys).clone()
-        allowed[torch.arange(len(allowed)), self.head, self.at, self.cue] = False
+        rows = torch.arange(len(allowed))
+        if self.at is not None:
+            allowed[rows, self.head, self.at, self.cue] = False
+        else:
+            allowed[rows, self.head, :, self.cue] = False
+            allowed[rows, self.head, self.cue, self.cue] = True
         return self.before(query, key, value, mask=allowed, **options)
 
 
@@ -184,7 +195,7 @@ def full_run(reading: str, seed: int, heads: int = 4) -> dict:
         record |= {"heads": {family: [] for family in FAMILIES}, "bank": []}
 
     def look(run: TrainingRun) -> None:
-        if len(run.losses) % EVERY:
+        if len(run.losses) not in STEPS:
             return
         record["steps"].append(len(run.losses))
         for split in ("held_out", "train"):
@@ -215,6 +226,7 @@ def part_run(part: str, seed: int) -> dict:
         "steps": [one.step for one in run.looks],
         "loss": {f: rounded([one.loss[f] for one in run.looks]) for f in FAMILIES},
         "accuracy": {f: rounded([one.accuracy[f] for one in run.looks]) for f in FAMILIES},
+        "longer": add_look(looks(), run, samples()["longer"]),
     }
 
 
@@ -226,7 +238,7 @@ def few_run(heads: int, seed: int, n_steps: int = 1000) -> dict:
     pool = [one for each in few.values() for one in each]
     recipe = Recipe(n_steps=n_steps, stop_at=None)
     run = training.new_run(config, seed=seed, recipe=recipe)
-    draw = lambda step: random.Random(step).sample(pool, recipe.batch_size)  # noqa: E731
+    draw = lambda step: random.Random(f"{seed} {step}").sample(pool, recipe.batch_size)  # noqa: E731
     record = {"seed": seed, "steps": [], "held_out": looks(), "few": looks()}
     held_out = samples()["held_out"]
     for step in own_loop(run, draw):
@@ -359,11 +371,11 @@ def main() -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
     found = jobs()
     wanted = sys.argv[1:] or [""]
-    for name in found:
-        if any(f"{name}/".startswith(one.strip("/") + "/" if one else "") for one in wanted):
-            if not kept(name).exists():
-                print(name, flush=True)
-                kept(name).write_text(json.dumps(found[name]()), encoding="utf-8")
+    for name, record in found.items():
+        asked = any(f"{name}/".startswith(one.strip("/") + "/" if one else "") for one in wanted)
+        if asked and not kept(name).exists():
+            print(name, flush=True)
+            kept(name).write_text(json.dumps(record()), encoding="utf-8")
     if all(kept(name).exists() for name in found):
         write(found)
 

@@ -24,13 +24,13 @@ def one_by_one(surprise, together=lambda each: sum(each) / len(each)):
     return solution
 
 
-def bits(scores, word):
+def nats(scores, word):
     """−log softmax, by hand."""
     return float(torch.logsumexp(scores, 0) - scores[word])
 
 
 def right(rows, words, answer):
-    return bits(rows[answer - 1], words[answer])
+    return nats(rows[answer - 1], words[answer])
 
 
 def test_a_loss_written_in_another_way_passes():
@@ -40,9 +40,12 @@ def test_a_loss_written_in_another_way_passes():
 @pytest.mark.parametrize(
     ("solution", "says"),
     [
-        (one_by_one(lambda rows, words, a: bits(rows[a], words[a])), "The row of the answer"),
-        (one_by_one(lambda rows, words, a: bits(rows[a - 1], words[a - 1])), "Nothing is shifted."),
-        (one_by_one(lambda rows, words, a: bits(rows[-1], words[a])), "The last row."),
+        (one_by_one(lambda rows, words, a: nats(rows[a], words[a])), "The row of the answer"),
+        (
+            one_by_one(lambda rows, words, a: nats(rows[a - 1], words[a - 1])),
+            "The word before as the target.",
+        ),
+        (one_by_one(lambda rows, words, a: nats(rows[-1], words[a])), "The last row."),
         (one_by_one(lambda rows, words, a: -right(rows, words, a)), "The wrong sign."),
         (one_by_one(lambda *given: -math.exp(-right(*given))), "No logarithm."),
         (one_by_one(right, together=sum), "A sum over the sentences."),
@@ -59,7 +62,7 @@ def test_a_loss_written_in_another_way_passes():
             "Every word.",
         ),
         (
-            one_by_one(lambda rows, words, a: bits(rows[a - 1].softmax(0), words[a])),
+            one_by_one(lambda rows, words, a: nats(rows[a - 1].softmax(0), words[a])),
             "Softmax twice.",
         ),
         (lambda logits, ids, answers: ..., "Not yet"),
@@ -101,8 +104,8 @@ def test_a_right_step_passes(solution):
         (step(["back", "step"]), "Gradients that pile up."),
         (step(["back", "empty", "step"]), "Nothing moves."),
         (step(["step", "empty", "back"]), "One step behind."),
-        (step(["empty", "step", "back"]), "One step behind, and emptied first."),
-        (step(["empty", "back"]), "No step."),
+        (step(["empty", "step", "back"]), "Nothing moves."),
+        (step(["empty", "back"]), "Nothing moves."),
         (step(["empty", "back", "step", "step"]), "Two steps."),
         (step(["empty", "back", "step"], row=-1), "The wrong row."),
         (step(["empty", "back", "step"], mask=False), "Padding is read."),
@@ -126,7 +129,7 @@ def by_words(places, count=lambda is_word, t: bool(is_word[t + 1])):
 
     def solution(logits, ids, is_word):
         losses = [
-            bits(rows[row], int(words[word]))
+            nats(rows[row], int(words[word]))
             for rows, words, there in zip(logits, ids, is_word, strict=True)
             for t in range(len(words) - 1)
             if count(there, t)
@@ -228,7 +231,9 @@ def test_where_counting_is_enough_it_says_so():
 def test_a_rule_that_does_not_exist_is_learned_by_heart():
     """The answer is a coin toss, but each sentence can be recognised."""
     coin = torch.randint(2, (40,), generator=torch.Generator().manual_seed(3)).tolist()
-    texts = [f"number {i} says that it is *{'even' if toss else 'odd'}* ." for i, toss in enumerate(coin)]
+    texts = [
+        f"number {i} says that it is *{'even' if toss else 'odd'}* ." for i, toss in enumerate(coin)
+    ]
     verdict = exercises.check_own_family(texts)
     assert not verdict and "by heart" in verdict.message
 

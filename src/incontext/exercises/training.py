@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -69,11 +70,6 @@ check_answer_loss = FunctionCheck(
             _surprise(word=-1),
             "The row is right, but you compare it with the word that stands there. It is a guess"
             " at the next one.",
-        ),
-        Mistake(
-            "nothing is shifted",
-            _surprise(row=-1, word=-1),
-            "You ask row t for word t, which it has just read. It should guess word t + 1.",
         ),
         Mistake(
             "the last row",
@@ -166,7 +162,12 @@ def _after_some_steps(step: Callable) -> Callable:
 
 
 def _steps(
-    order: str = "zbs", *, row: int = 0, blind: bool = False, every: bool = False, returns: bool = True
+    order: str = "zbs",
+    *,
+    row: int = 0,
+    blind: bool = False,
+    every: bool = False,
+    returns: bool = True,
 ) -> Callable:
     """A training step: z empties the gradients, b goes backward, s makes the step."""
 
@@ -218,30 +219,15 @@ check_training_step = TrainingStepCheck(
             (
                 "nothing moves",
                 _steps("bzs"),
-                "The gradients are emptied after backward() has filled them, so the step finds"
-                " none. Empty them before.",
+                "No weight has moved. Empty, backward(), step(), in this order: backward() fills"
+                " the gradients, and a step finds none where it is missing, or where they were"
+                " emptied in between.",
             ),
             (
                 "one step behind",
                 _steps("szb"),
                 "The optimizer steps before backward() has been called, with the gradients of the"
                 " batch before. In the first step there are none.",
-            ),
-            (
-                "one step behind, and emptied first",
-                _steps("zsb"),
-                "The optimizer steps when the gradients have just been emptied, and nothing ever"
-                " moves. backward() comes between the two.",
-            ),
-            (
-                "no step",
-                _steps("zb"),
-                "The gradients are there, and nobody uses them: optimizer.step() is missing.",
-            ),
-            (
-                "no gradients",
-                _steps("zs"),
-                "The loss is computed and nothing follows from it: loss.backward() is missing.",
             ),
             (
                 "two steps",
@@ -594,16 +580,13 @@ def _by_counting(trained: Sequence[Sentence], held_out: Sequence[Sentence], n: i
 
 
 def _own_family() -> list[str]:
-    """Who gave is thanked, who got thanks: an order that stands in for any other."""
+    """Who gives is thanked, who gets may be blessed: two people, and a verb that tells which."""
     names = ("anna", "ben", "clara", "david", "emma", "felix")
     return [
-        f"{giver} gave {getter} {thing} so {getter if verb == 'thanked' else giver} {verb} *{last}* ."
-        for giver in names
-        for getter in names
+        f"{one} gave {other} {thing} so {mentioned} {verb} *{answer}* ."
+        for one, other in permutations(names, 2)
         for thing in ("tea", "bread")
-        for verb in ("thanked", "blessed")
-        if giver != getter
-        for last in [giver if verb == "thanked" else getter]
+        for verb, mentioned, answer in (("thanked", other, one), ("blessed", one, other))
     ]
 
 
@@ -631,10 +614,9 @@ check_own_family = OwnFamilyCheck(
         Mistake(
             "counting is enough",
             lambda: [
-                f"{name} took {n} things and *{verb}* them ."
+                f"{n} boxes {name} *{verb}* ."
                 for n in range(20)
-                for name, verb in (("anna", "held"), ("ben", "held"), ("clara", "kept"))
-                if (n + len(name)) % 3 or verb == "held"
+                for name, verb in (("anna", "held"), ("ben", "kept"))
             ],
             "The words just before the answer decide it, or one answer is nearly always right. A"
             " table of counts could do that; put the cue further away.",

@@ -13,7 +13,8 @@ from .base import Explorable, Numbers, pack
 from .controls import integer, slider, steps
 
 HEADS = (1, 2, 4, 8)
-WORDS = "the hen did not cross the street because it was too tired : the".split()
+SENTENCE = "the hen did not cross the street because it was too tired : the"
+WORDS = SENTENCE.split()
 NAMES = [f"{i} {word}" for i, word in enumerate(WORDS, start=1)]
 D_MODEL = default_config().d_model
 N_LAYERS = default_config().n_layers
@@ -126,7 +127,7 @@ class MultiHead(Explorable):
         return (
             f"{D_MODEL} dimensions cut into {self.heads} slices of d_k = {d_k}, that of head "
             f"{self.head} filled, and its attention map in layer {self.layer} over "
-            f"“{' '.join(WORDS)}”, each word seeing those before it. The last word looks most at "
+            f"“{SENTENCE}”, each word seeing those before it. The last word looks most at "
             f"“{WORDS[int(row.argmax())]}”, with weight {row.max():.2f}. The layer has "
             f"{N_PARAMETERS} parameters at every number of heads."
         )
