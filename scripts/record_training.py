@@ -10,7 +10,7 @@ changes. What is written to src/incontext/recorded:
 
     <reading>-<seed>.safetensors    ten models, read with incontext.training.load
     heads-<H>.safetensors           three more, seed 0, with 1, 2 and 8 heads
-    training.json                   everything that was measured, over steps and seeds
+    training-<group>.json           what was measured, over steps and seeds
 
 The groups: ``runs`` (two readings), ``heads`` (1, 2, 8), ``parts`` (one taken away), ``few``
 (models that see 24 sentences of each family and no others), ``before`` (the answer before its cue).
@@ -327,22 +327,20 @@ def kept(name: str) -> Path:
 
 
 def write(found: dict[str, Callable]) -> None:
-    """All records into one file, and the models beside it."""
-    content: dict = {
-        "command": COMMAND,
-        "recipe": dataclasses.asdict(Recipe(stop_at=None)),
-        "config": dataclasses.asdict(default_config()),
-    }
+    """The records of each group into one file, and the models beside them."""
+    groups: dict[str, dict[str, list]] = {}
     for name in sorted(found):
         group, variant, _ = name.split("/")
-        of_group = content.setdefault(group, {}).setdefault(variant, [])
-        of_group.append(json.loads(kept(name).read_text(encoding="utf-8")))
-    lines = ",\n".join(
-        f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}"
-        for key, value in content.items()
-    )
+        record = json.loads(kept(name).read_text(encoding="utf-8"))
+        groups.setdefault(group, {}).setdefault(variant, []).append(record)
     RECORDED.mkdir(exist_ok=True)
-    (RECORDED / "training.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    for group, variants in groups.items():
+        about = {"command": COMMAND, "config": dataclasses.asdict(default_config())}
+        lines = ",\n".join(
+            f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}"
+            for key, value in (about | variants).items()
+        )
+        (RECORDED / f"training-{group}.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     for file in KEPT.glob("*.safetensors"):
         (RECORDED / file.name).write_bytes(file.read_bytes())
     for file in sorted(RECORDED.iterdir()):
