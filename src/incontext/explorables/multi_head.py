@@ -13,7 +13,7 @@ from .base import Explorable, Numbers, pack
 from .controls import integer, slider, steps
 
 HEADS = (1, 2, 4, 8)
-SENTENCE = "the hen did not cross the street because it was too tired : the"
+SENTENCE = "the hen did not cross the road because it was too tired : the"
 WORDS = SENTENCE.split()
 NAMES = [f"{i} {word}" for i, word in enumerate(WORDS, start=1)]
 D_MODEL = default_config().d_model
