@@ -4,7 +4,7 @@
     .venv/bin/python scripts/record_training.py parts      # one group, or "parts/no-residual/3"
     .venv/bin/python scripts/record_training.py --check    # train anew, compare the conclusions
 
-About 25 minutes on one core. Each run's record is kept in _build/record as soon as it is there, so
+About 20 minutes on one core. Each run's record is kept in _build/record as soon as it is there, so
 an interruption costs one run at most; delete that folder when the model, the corpus or the loop
 changes. What is written to src/incontext/recorded:
 
