@@ -43,16 +43,16 @@ class MultiHead(Explorable):
     name = "multi-head"
     title = "One width, many heads"
     try_first = (
-        "Go through the heads with Head, then move Number of heads: the parameters stay the same, "
-        "d_k shrinks, and the work is divided anew."
+        "Move Number of heads from 1 to 8: d_k shrinks, the parameters stay the same, and the heads "
+        "divide the work anew."
     )
     provenance = "learned"
     caption = (
         f"Attention over {len(WORDS)} words, whose last row has to guess who was tired: the slice "
         f"of the chosen head, of d_model = {D_MODEL}, and its weights. Four models of one size, "
         "trained alike on the book's small grammar, reading left to right, differ in the number of "
-        "heads alone. Learned weights: incontext.training, seed 0, 2000 steps, recorded by "
-        "scripts/record_training.py."
+        "heads alone. Learned weights: our own models, incontext.training, seed 0, 2000 steps, "
+        "recorded by scripts/record_training.py."
     )
 
     fallback_size = (7.0, 4.6)
