@@ -43,8 +43,8 @@ class MultiHead(Explorable):
     name = "multi-head"
     title = "One width, many heads"
     try_first = (
-        "Move Number of heads from 1 to 8: d_k shrinks, the parameters stay the same, and the heads "
-        "divide the work anew."
+        "Move Number of heads from 1 to 8: d_k shrinks, the parameters stay the same, and the "
+        "heads divide the work anew."
     )
     provenance = "learned"
     caption = (
