@@ -68,7 +68,7 @@ def test_what_to_try_first_names_a_control_or_what_to_change(explorable):
 
 def test_caption_says_where_the_numbers_come_from(explorable):
     words = {
-        "learned": r"Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct|the course.s own)",
+        "learned": r"Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct|the course.s own|our own)",
         "random": r"[Rr]andom weights.*seed",
         "illustrative": "Illustrative",
         "exact": "Exact",

@@ -42,6 +42,14 @@ from .softmax_temperature import (
     check_softmax,
 )
 from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
+from .training import (
+    check_answer_loss,
+    check_every_word_loss,
+    check_own_family,
+    check_sampler,
+    check_training_step,
+    train_with,
+)
 
 __all__ = [
     "FunctionCheck",
@@ -52,6 +60,7 @@ __all__ = [
     "check_alibi",
     "check_alibi_distance",
     "check_analogy",
+    "check_answer_loss",
     "check_attention",
     "check_best_layer",
     "check_causal_weights",
@@ -62,6 +71,7 @@ __all__ = [
     "check_descent",
     "check_dilution_margin",
     "check_entropy",
+    "check_every_word_loss",
     "check_head_parameters",
     "check_listener",
     "check_log_log_slope",
@@ -72,7 +82,9 @@ __all__ = [
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_own_family",
     "check_rotate",
+    "check_sampler",
     "check_scaled_scores",
     "check_shift",
     "check_sinusoids",
@@ -80,6 +92,7 @@ __all__ = [
     "check_softmax",
     "check_split_heads",
     "check_sums",
+    "check_training_step",
     "check_two_ahead",
     "check_two_words",
     "check_undivided_sentence",
@@ -87,4 +100,5 @@ __all__ = [
     "check_uniform_spread",
     "run_decoder_on",
     "run_encoder_on",
+    "train_with",
 ]
