@@ -97,7 +97,7 @@ function losses(view, api) {
       h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
       h("text", { class: "ic-axis", x: edge.left - 8, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, String(value)),
     ]),
-    [0, 500, 1000, 1500].map((one) => h("text", { class: "ic-axis", x: x(one), y: edge.bottom + 19, "text-anchor": "middle" }, String(one))),
+    [0, 1, 2, 3].map((third) => (third * last) / 3).map((one) => h("text", { class: "ic-axis", x: x(one), y: edge.bottom + 19, "text-anchor": "middle" }, String(one))),
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Training step"),
     h("line", { x1: x(step), x2: x(step), y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1 }),
     families.map((_, i) => [

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from incontext import clinic
+from incontext import clinic, corpus
 from incontext.training import TrainingRun, batch_of
 
 from .checking import FunctionCheck, Mistake, Verdict
@@ -189,7 +189,7 @@ check_mended_loss = FunctionCheck(
 
 def _comes_through(run: TrainingRun, layer: int = -1) -> bool:
     """Whether a word's vector is still itself after the layers: true where there is a residual."""
-    ids, is_word, _ = batch_of(clinic.recorded(1)[0].sentences, run.vocabulary, run.reading)
+    ids, is_word, _ = batch_of(corpus.sentences(7, seed=1), run.vocabulary, run.reading)
     with torch.no_grad():
         states = run.model(ids, is_word).hidden_states
     return bool(F.cosine_similarity(states[0], states[layer], dim=-1).mean() > 0.5)
