@@ -17,15 +17,6 @@ import numpy as np
 from incontext import clinic, corpus
 from incontext.training import Recipe, TrainingRun, fit, look, loss_of, sentences_of_step
 
-RECIPE = Recipe(n_steps=600, validate_every=20, stop_at=None)
-SEEDS = (0, 1, 2)
-MAP_STEPS = (0, 100, 200, 600)
-SENTENCES = (  # of "held_out"; read together, so that the shorter one is padded
-    "the keys near the lamp are here .",
-    "the cat chased the fox , whom : the fox .",
-)
-
-
 EVERYONE = (*corpus.READINGS, *map(str, range(1, len(clinic.WARD) + 1)))
 
 
@@ -35,7 +26,7 @@ def main() -> None:
     if clinic.RECORDED.exists():
         runs = json.loads(clinic.RECORDED.read_text(encoding="utf-8"))["runs"]
     for who in chosen:
-        runs[who] = [record(who, seed, RECIPE) for seed in SEEDS]
+        runs[who] = [record(who, seed, clinic.RECIPE) for seed in clinic.SEEDS]
         for one in runs[who]:
             ends = {name: values[-1] for name, values in one["accuracy"].items()}
             print(who, one["seed"], one["training"][-1], ends, one["alone"], flush=True)
@@ -53,14 +44,14 @@ def record(who: str, seed: int, recipe: Recipe) -> dict:
     training = [loss_of(run, sentences_of_step(0, run)).item()]
     maps = [clinic.maps(run, sentences()).numpy()]
 
-    def draw(run: TrainingRun) -> None:
-        if len(run.losses) in MAP_STEPS:
+    def keep(run: TrainingRun) -> None:
+        if len(run.losses) in clinic.STEPS:
+            training.append(float(np.mean(run.losses[looks[-1].step :])))
+            looks.append(look(run, held_out))
+        if len(run.losses) in clinic.MAP_STEPS:
             maps.append(clinic.maps(run, sentences()).numpy())
 
-    run = fit(run, progress=False, on_step=draw)
-    looks += run.looks
-    every = recipe.validate_every
-    training += [sum(run.losses[i : i + every]) / every for i in range(0, recipe.n_steps, every)]
+    fit(run, progress=False, on_step=keep)
     return {
         "reading": run.reading,
         "seed": seed,
@@ -70,7 +61,7 @@ def record(who: str, seed: int, recipe: Recipe) -> dict:
         "alone": {
             name: round(clinic.accuracy_alone(run, some), 3) for name, some in held_out.items()
         },
-        "maps": clinic.packed(np.stack(maps)) if seed == SEEDS[0] else None,
+        "maps": clinic.packed(np.stack(maps)) if seed == clinic.SEEDS[0] else None,
     }
 
 
@@ -84,7 +75,7 @@ def starting(who: str, seed: int, recipe: Recipe) -> TrainingRun:
 def sentences() -> list[corpus.Sentence]:
     """The chosen ones, with their answers and cues."""
     every = [s for name in corpus.FAMILIES for s in corpus.every_sentence(name, "held_out")]
-    return [next(one for one in every if one.text == text) for text in SENTENCES]
+    return [next(one for one in every if one.text == text) for text in clinic.SENTENCES]
 
 
 def rounded(values) -> list[float]:
@@ -97,13 +88,13 @@ def as_json(runs: dict) -> str:
     config = clinic.healthy().model.config
     about = {
         "made by": ".venv/bin/python scripts/record_clinic.py",
-        "recipe": dataclasses.asdict(RECIPE),
-        "steps": list(range(0, RECIPE.n_steps + 1, RECIPE.validate_every)),
-        "map_steps": MAP_STEPS,
+        "recipe": dataclasses.asdict(clinic.RECIPE),
+        "steps": clinic.STEPS,
+        "map_steps": clinic.MAP_STEPS,
         "sentences": [dataclasses.asdict(one) for one in sentences()],
         "shape": [
-            len(MAP_STEPS),
-            len(SENTENCES),
+            len(clinic.MAP_STEPS),
+            len(clinic.SENTENCES),
             config.n_layers,
             config.n_heads,
             longest,

@@ -19,7 +19,7 @@ export default explorable({
     const { steps, map_steps, sentences } = data;
     const patient = data.patients[values.patient - 1];
     const healthy = data.healthy[patient.reading];
-    const drawn = map_steps.findLastIndex((step) => step <= values.step);
+    const drawn = map_steps.filter((step) => step <= values.step).length - 1;
     const place = [drawn, Object.keys(sentences).indexOf(values.sentence), values.layer - 1, values.head - 1];
     return {
       ...data, ...values, ...sentences[values.sentence][patient.reading],
@@ -79,14 +79,15 @@ export default explorable({
 function losses(view, api) {
   const { steps, families, both: [ill, well], no_context, top, step, at, patient } = view;
   const [width, height] = [api.width, 236];
-  const edge = { left: 30, right: width - 78, top: 30, bottom: height - 42 };
+  const edge = { left: 30, right: width - 94, top: 30, bottom: height - 42 };
   const last = steps.at(-1);
-  const x = (one) => edge.left + (one / last) * (edge.right - edge.left);
+  const x = (one) => edge.left + Math.sqrt(one / last) * (edge.right - edge.left); // room for the first steps
   const y = (loss) => edge.bottom - (Math.min(loss, top) / top) * (edge.bottom - edge.top);
   const line = (values) => values.map((loss, i) => `${x(steps[i]).toFixed(1)},${y(loss).toFixed(1)}`).join(" ");
   const choose = dragHandlers((across) => {
     const along = clamp((across * width - edge.left) / (edge.right - edge.left), 0, 1);
-    api.set({ step: steps[Math.round(along * (steps.length - 1))] });
+    const near = (one) => Math.abs(Math.sqrt(one / last) - along);
+    api.set({ step: steps.reduce((best, one) => (near(one) < near(best) ? one : best)) });
   });
   const names = apart(families.map((name, i) => ({ name, i, y: y(ill.loss[i].at(-1)) })), 15, edge);
   const label = `Held-out loss of patient ${patient}: ${families.map((name, i) => `${name} from ${fixed(ill.loss[i][0])} to ${fixed(ill.loss[i].at(-1))}`).join(", ")}`;
@@ -97,7 +98,7 @@ function losses(view, api) {
       h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
       h("text", { class: "ic-axis", x: edge.left - 8, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, String(value)),
     ]),
-    [0, 1, 2, 3].map((third) => (third * last) / 3).map((one) => h("text", { class: "ic-axis", x: x(one), y: edge.bottom + 19, "text-anchor": "middle" }, String(one))),
+    [0, 50, 200, 500, 1000].map((one) => h("text", { class: "ic-axis", x: x(one), y: edge.bottom + 19, "text-anchor": "middle" }, String(one))),
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Training step"),
     h("line", { x1: x(step), x2: x(step), y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1 }),
     families.map((_, i) => [

@@ -224,6 +224,14 @@ def accuracy_alone(run: TrainingRun, sentences: Sequence[Sentence]) -> float:
 # What was recorded of them (scripts/record_clinic.py)
 
 RECORDED = Path(__file__).parent / "recorded" / "clinic.json"
+RECIPE = Recipe(n_steps=1200, validate_every=1200, stop_at=None)
+SEEDS = (0, 1, 2)
+STEPS = (0, 20, 40, 60, 80, 100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200)
+MAP_STEPS = (0, 100, 200, 1200)
+SENTENCES = (  # of "held_out"; read together, so that the shorter one is padded
+    "the keys behind the lamp are here .",
+    "the cat chased the fox , whom : the fox .",
+)
 
 
 @dataclass(frozen=True)

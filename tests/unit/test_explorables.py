@@ -20,6 +20,7 @@ FIELD_LABELS = {
     "Divide by √d_k", "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k",
     "Top-p", "Seed", "Draws",
     "Loss", "Start", "Learning rate",
+    "Patient",
 }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def test_what_to_try_first_names_a_control_or_what_to_change(explorable):
 
 def test_caption_says_where_the_numbers_come_from(explorable):
     words = {
-        "learned": "Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct)",
+        "learned": "Learned weights: (all-MiniLM-L6-v2|SmolLM2-135M-Instruct|the book's own)",
         "random": r"[Rr]andom weights.*seed",
         "illustrative": "Illustrative",
         "exact": "Exact",

@@ -9,8 +9,6 @@ from incontext.training import HIDDEN, PADDING
 from .base import Explorable, Numbers
 from .controls import integer, select, steps
 
-STEPS = clinic.recorded(1)[0].steps
-SENTENCES = [one.text for one in clinic.recorded(1)[0].sentences]
 TOP = 5.0  # of the axis of the loss, nats
 
 
@@ -24,14 +22,14 @@ class Clinic(Explorable):
         "the loss at the answer of held-out sentences, by family: at best it is 0, and the short "
         "dashes at the right say what it is for a model that ignores the sentence. Below, one "
         "head's attention, the row that gives the answer framed; maps are recorded at steps 0, "
-        "100, 200 and 600. Learned weights: the book's own small models, seed 0, recorded with "
+        "100, 200 and 1200. Learned weights: the book's own small models, seed 0, recorded with "
         "scripts/record_clinic.py."
     )
     fallback_size = (7.2, 5.6)
 
     patient = integer("Patient", 1, minimum=1, maximum=len(clinic.WARD))
-    step = steps("Training step", STEPS[-1], STEPS)
-    sentence = select("Sentence", SENTENCES[0], SENTENCES)
+    step = steps("Training step", clinic.STEPS[-1], clinic.STEPS)
+    sentence = select("Sentence", clinic.SENTENCES[0], clinic.SENTENCES)
     layer = integer("Layer", 2, minimum=1, maximum=2)
     head = integer("Head", 1, minimum=1, maximum=4)
 
@@ -81,18 +79,18 @@ class Clinic(Explorable):
         return max(i for i, step in enumerate(self._patients[0].map_steps) if step <= self.step)
 
     def _map(self, record: Record) -> np.ndarray:
-        sentence = SENTENCES.index(self.sentence)
+        sentence = clinic.SENTENCES.index(self.sentence)
         return record.maps[self._map_step(), sentence, self.layer - 1, self.head - 1]
 
     def numbers(self):
         chosen = dict(zip(("patient", "healthy"), self._chosen(), strict=True))
-        words = self._words(SENTENCES.index(self.sentence), chosen["patient"].reading)
+        words = self._words(clinic.SENTENCES.index(self.sentence), chosen["patient"].reading)
         width = len(words)
 
         def filled(*row):
             return [*row, *[""] * (width + 2 - len(row))]
 
-        at = STEPS.index(self.step)
+        at = clinic.STEPS.index(self.step)
         rows = [
             filled("patient", "", self.patient),
             filled("training step", "", self.step),
@@ -103,7 +101,7 @@ class Clinic(Explorable):
             accuracy = [one.accuracy[family][at] for family in corpus.FAMILIES]
             rows.append(filled(f"{name}: accuracy", "", *accuracy))
         for name, one in chosen.items():
-            for i, step in enumerate(STEPS):
+            for i, step in enumerate(clinic.STEPS):
                 losses = [one.loss[family][i] for family in corpus.FAMILIES]
                 rows.append(filled(f"{name}: loss", f"step {step}", *losses, one.training[i]))
         no_context = [corpus.best_loss(name, "no context") for name in corpus.FAMILIES]
@@ -116,32 +114,35 @@ class Clinic(Explorable):
 
     def draw(self, figure):
         patient, healthy = self._chosen()
-        above, below = figure.subfigures(2, 1, height_ratios=[1, 1.25])
-        ax = above.subplots()
+        panels = figure.subplot_mosaic(
+            [["loss", "loss"], ["patient", "healthy"]], height_ratios=[1, 1.4]
+        )
+        ax = panels["loss"]
         colors = plots.CATEGORIES[:4]
         for family, color in zip(corpus.FAMILIES, colors, strict=True):
-            ax.plot(STEPS, healthy.loss[family], color=color, alpha=0.3)
+            ax.plot(clinic.STEPS, healthy.loss[family], color=color, alpha=0.3)
+        ax.set_xscale("function", functions=(np.sqrt, np.square))
         shown = [patient.loss[family] for family in corpus.FAMILIES]
         plots.curve(
-            STEPS, np.minimum(shown, TOP), corpus.FAMILIES, "Training step", "Loss (nats)", ax,
-            colors=colors, title=f"Patient {self.patient}: held-out loss at the answer",
+            clinic.STEPS, np.minimum(shown, TOP), corpus.FAMILIES, "Training step", "", ax,
+            colors=colors, title=f"Patient {self.patient}: held-out loss at the answer (nats)",
         )  # fmt: skip
         ax.set(ylim=(-0.1, TOP))
         ax.axvline(self.step, color=plots.MUTED, lw=0.8)
-        words = self._words(SENTENCES.index(self.sentence), patient.reading)
-        named = (f"Patient {self.patient}", "Healthy")
-        for one, name, panel in zip((patient, healthy), named, below.subplots(1, 2), strict=True):
-            plots.weights(self._map(one), words, ax=panel, numbers=False, title=name)
+        words = self._words(clinic.SENTENCES.index(self.sentence), patient.reading)
+        titles = {"patient": f"Patient {self.patient}", "healthy": "Healthy"}
+        for (name, title), one in zip(titles.items(), (patient, healthy), strict=True):
+            plots.weights(self._map(one), words, ax=panels[name], numbers=False, title=title)
 
     def alt(self):
         patient, healthy = self._chosen()
-        at = STEPS.index(self.step)
+        at = clinic.STEPS.index(self.step)
         losses = ", ".join(
             f"{family} {patient.loss[family][at]:.2f} (healthy {healthy.loss[family][at]:.2f})"
             for family in corpus.FAMILIES
         )
-        row = self._row(SENTENCES.index(self.sentence), patient.reading)
-        words = self._words(SENTENCES.index(self.sentence), patient.reading)
+        row = self._row(clinic.SENTENCES.index(self.sentence), patient.reading)
+        words = self._words(clinic.SENTENCES.index(self.sentence), patient.reading)
         weights = self._map(patient)[row]
         return (
             f"Loss of patient {self.patient} by family, and of a healthy run. At step {self.step}: "
