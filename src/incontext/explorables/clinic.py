@@ -121,13 +121,14 @@ class Clinic(Explorable):
         colors = plots.CATEGORIES[:4]
         for family, color in zip(corpus.FAMILIES, colors, strict=True):
             ax.plot(clinic.STEPS, healthy.loss[family], color=color, alpha=0.3)
-        ax.set_xscale("function", functions=(np.sqrt, np.square))
         shown = [patient.loss[family] for family in corpus.FAMILIES]
         plots.curve(
             clinic.STEPS, np.minimum(shown, TOP), corpus.FAMILIES, "Training step", "", ax,
             colors=colors, title=f"Patient {self.patient}: held-out loss at the answer (nats)",
         )  # fmt: skip
-        ax.set(ylim=(-0.1, TOP))
+        ax.set(xlim=(0, clinic.STEPS[-1]), ylim=(-0.1, TOP))
+        ax.set_xscale("function", functions=(np.sqrt, np.square))  # room for the first steps
+        ax.set(xticks=[0, 50, 200, 500, 1000])
         ax.axvline(self.step, color=plots.MUTED, lw=0.8)
         words = self._words(clinic.SENTENCES.index(self.sentence), patient.reading)
         titles = {"patient": f"Patient {self.patient}", "healthy": "Healthy"}
