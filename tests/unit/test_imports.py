@@ -26,6 +26,7 @@ MODULES_OF = {
     "transformer-block": ["config", "block", "transformer"],
     "reading-attention": ["reading", "pretrained"],
     "training": ["corpus", "training"],
+    "clinic": ["clinic", "training"],
 }
 WITHOUT_OWN_MODULE = ["index", "fine-tuning", "variations"]
 

@@ -4,6 +4,12 @@ One file for each chapter; `checking.py` holds what they share.
 """
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
+from .clinic import (
+    check_mended_attention,
+    check_mended_loss,
+    check_mended_positions,
+    check_own_test,
+)
 from .contextual_embeddings import (
     check_best_layer,
     check_changed,
@@ -77,12 +83,16 @@ __all__ = [
     "check_log_log_slope",
     "check_love",
     "check_mended",
+    "check_mended_attention",
+    "check_mended_loss",
+    "check_mended_positions",
     "check_mixture",
     "check_most_missed",
     "check_multi_head",
     "check_nearest",
     "check_new_word",
     "check_own_family",
+    "check_own_test",
     "check_rotate",
     "check_sampler",
     "check_scaled_scores",

@@ -5,6 +5,7 @@ from .analogy import Analogy
 from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
+from .clinic import Clinic
 from .descent import Descent
 from .layer_heads import LayerHeads
 from .multi_head import MultiHead
@@ -25,6 +26,7 @@ __all__ = [
     "AttentionByHand",
     "AttentionDilution",
     "AttentionLens",
+    "Clinic",
     "Descent",
     "LayerHeads",
     "MultiHead",
