@@ -20,6 +20,7 @@ FIELD_LABELS = {
     "Divide by √d_k", "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k",
     "Top-p", "Seed", "Draws",
     "Loss", "Start", "Learning rate",
+    "Trained weights",
 }  # fmt: skip
 
 

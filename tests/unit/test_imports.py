@@ -26,8 +26,9 @@ MODULES_OF = {
     "transformer-block": ["config", "block", "transformer"],
     "reading-attention": ["reading", "pretrained"],
     "training": ["corpus", "training"],
+    "fine-tuning": ["fine_tuning", "which_bank", "pretrained"],
 }
-WITHOUT_OWN_MODULE = ["index", "fine-tuning", "variations"]
+WITHOUT_OWN_MODULE = ["index", "variations"]
 
 
 def imported(tree: ast.AST) -> set[str]:

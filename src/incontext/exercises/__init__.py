@@ -11,6 +11,12 @@ from .contextual_embeddings import (
     check_most_missed,
     check_two_words,
 )
+from .fine_tuning import (
+    check_frozen_step,
+    check_mended_batches,
+    check_own_task,
+    check_pool,
+)
 from .learning import check_descent, check_mended, check_new_word, check_skip_gram_loss
 from .multi_head_attention import (
     check_head_parameters,
@@ -61,16 +67,20 @@ __all__ = [
     "check_descent",
     "check_dilution_margin",
     "check_entropy",
+    "check_frozen_step",
     "check_head_parameters",
     "check_listener",
     "check_log_log_slope",
     "check_love",
     "check_mended",
+    "check_mended_batches",
     "check_mixture",
     "check_most_missed",
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_own_task",
+    "check_pool",
     "check_rotate",
     "check_scaled_scores",
     "check_shift",

@@ -6,6 +6,7 @@ from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
 from .descent import Descent
+from .fine_tuning import FineTuning
 from .layer_heads import LayerHeads
 from .multi_head import MultiHead
 from .next_token import NextToken
@@ -23,6 +24,7 @@ __all__ = [
     "AttentionDilution",
     "AttentionLens",
     "Descent",
+    "FineTuning",
     "LayerHeads",
     "MultiHead",
     "NextToken",
