@@ -21,25 +21,27 @@ from incontext.tokenization import whole_words
 
 SEEDS = (0, 1, 2, 3, 4)
 N_SENTENCES, N_EPOCHS, BATCH_SIZE = 160, 3, 16
-LOOKED_AT = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30)  # steps
+LOOKED_AT = (0, 1, 2, 3, 4, 6, 8, 10, 15, 20, 25, 30)  # steps
 REGIMES = {  # what is frozen, and whether the table of tokens starts at random
     "nothing": ("nothing", False),
     "embeddings": ("embeddings", False),
     "encoder": ("encoder", False),
     "fresh": ("nothing", True),
 }
-FEW = (4, 8, 16, 32, 64)
+FEW = (4, 16, 64)
+LONGER = 4  # times as many epochs, for the random table
+HASTY = 3e-4  # a learning rate ten times too large
 ANALOGIES = (
     ("king", "man", "woman", "queen"),
     ("paris", "france", "germany", "berlin"),
-    ("father", "man", "woman", "mother"),
-    ("boy", "man", "woman", "girl"),
+    ("brother", "man", "woman", "sister"),
+    ("girl", "woman", "man", "boy"),
 )
 
 MODEL = load_encoder()
 WRITTEN = which_bank.written()
 MISLEADING = which_bank.written("misleading")
-HELD_OUT = which_bank.sentences(80, "held_out")
+HELD_OUT = which_bank.sentences(40, "held_out")
 
 
 def main() -> None:
@@ -64,8 +66,18 @@ def main() -> None:
         "analogies_before": answers(MODEL[0]),
         "baselines": [baselines(seed) for seed in SEEDS],
         "few": {
-            freeze: {str(n): [few(n, freeze, seed) for seed in SEEDS] for n in FEW}
+            freeze: {
+                str(n): [ends(seed, n, freeze=freeze)["written"] for seed in SEEDS] for n in FEW
+            }
             for freeze in ("nothing", "encoder")
+        },
+        "hasty": {
+            "learning_rate": HASTY,
+            "runs": [ends(seed, N_SENTENCES, learning_rate=HASTY) for seed in SEEDS],
+        },
+        "fresh_longer": {
+            "n_epochs": LONGER * N_EPOCHS,
+            "runs": [ends(seed, N_SENTENCES, is_fresh=True, longer=LONGER) for seed in SEEDS],
         },
     }
     fine_tuning.RECORDED.write_text(as_json(recorded, runs), encoding="utf-8")
@@ -180,19 +192,28 @@ def baselines(seed: int) -> dict:
     return found
 
 
-def few(n: int, freeze: str, seed: int) -> float:
-    """The share of written sentences right after training on n, for as many steps as all others."""
-    n_steps = N_EPOCHS * math.ceil(N_SENTENCES / BATCH_SIZE)
+def ends(seed: int, n: int, *, is_fresh: bool = False, longer: int = 1, **options) -> dict:
+    """The shares right after training on n sentences, for as many steps as all others or more."""
+    encoder, tokenizer = MODEL
+    if is_fresh:
+        encoder = fine_tuning.fresh_embeddings(encoder, torch.Generator().manual_seed(seed))
+    n_steps = longer * N_EPOCHS * math.ceil(N_SENTENCES / BATCH_SIZE)
     run = fit(
         *which_bank.sentences(n, seed=seed),
-        freeze=freeze,
-        model=MODEL,
+        model=(encoder, tokenizer),
         n_epochs=math.ceil(n_steps / math.ceil(n / BATCH_SIZE)),
         batch_size=BATCH_SIZE,
         seed=seed,
         progress=False,
+        **options,
     )
-    return rounded(run.accuracy(*WRITTEN))
+    found = {
+        "written": rounded(run.accuracy(*WRITTEN)),
+        "held_out": rounded(run.accuracy(*HELD_OUT)),
+        "movement": [rounded(x) for x in movement(encoder, run.classifier.encoder).values()],
+    }
+    print(seed, n, is_fresh, longer, options, found, flush=True)
+    return found
 
 
 def rounded(number: float) -> float:

@@ -136,7 +136,7 @@ def fit(
     model: tuple[Encoder, Tokenizer] | None = None,
     n_epochs: int = 3,
     batch_size: int = 16,
-    learning_rate: float = 1e-4,
+    learning_rate: float = 3e-5,
     new_learning_rate: float = 0.01,
     seed: int = 0,
     progress: bool = True,

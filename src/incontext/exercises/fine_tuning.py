@@ -238,9 +238,7 @@ class OwnTaskCheck:
         if given is None or given is Ellipsis:
             return Verdict(False, f"Not yet: give {self.name} your run and your test.", "…")
         if not isinstance(given, tuple | list) or len(given) != 3:
-            return Verdict(
-                False, f"{self.name} takes one triple: (run, test_texts, test_labels)."
-            )
+            return Verdict(False, f"{self.name} takes one triple: (run, test_texts, test_labels).")
         run, texts, labels = given
         if not isinstance(run, FineTuningRun):
             return Verdict(False, "The first of the three is what fine_tuning.fit returned.")
