@@ -39,8 +39,10 @@ export default explorable({
     const right = `After ${step} ${step === 1 ? "step" : "steps"}, ${percent(now)} of the new sentences are right; a bag of words has ${percent(bag)}.`;
     if (step === 0) return `Before the first step, ${percent(now)} of the new sentences are right: the new layer is random, and nothing has moved.`;
     const most = moved.indexOf(Math.max(...moved));
-    const where = moved[most] === 0 ? "Below the new layer nothing has moved." : `Furthest moved ${parts[most] === "embeddings" ? "the embeddings have" : `${parts[most]} has`}, by ${share(moved[most])} of ${parts[most] === "embeddings" ? "their" : "its"} size.`;
-    const after = step === steps.at(-1) ? ` In the table that is left, ${data.sum} is nearest to “${run.answer}”.` : "";
+    const where = moved[most] === 0
+      ? "Below the new layer nothing has moved."
+      : `Of the encoder, ${parts[most]} has moved furthest, by ${share(moved[most])} of its size.`;
+    const after = step === steps.at(-1) ? ` In its table, ${data.sum} is now nearest to “${run.answer}”.` : "";
     return `${right} ${where}${after}`;
   },
 
@@ -54,7 +56,7 @@ export default explorable({
   },
 });
 
-const share = (value) => `${fixed(100 * value, 1)}%`;
+const share = (value) => `${fixed(100 * value)}%`;
 
 const points = (list) => list.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
 
@@ -95,7 +97,7 @@ function movement({ parts, moved, farthest }, width) {
   const height = top + row * parts.length + 8;
   const x = (part) => start + (part / farthest) * (width - start - 54);
   return h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Moved: ${parts.map((part, i) => `${part} ${share(moved[i])}`).join(", ")}` },
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, "Moved, of its size"),
+    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, "Moved, as a share of its size"),
     parts.map((part, i) => {
       const y = top + row * i;
       return [
