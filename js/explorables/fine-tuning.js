@@ -17,18 +17,18 @@ export default explorable({
     const at = data.steps.indexOf(values.step);
     return {
       ...values, ...data, runs, run, at,
-      now: run.written[at], heldOut: run.held_out[at], moved: run.movement[at], bag: data.bag_of_words[values.seed],
+      now: run.written[at], moved: run.movement[at], bag: data.bag_of_words[values.seed],
     };
   },
 
-  numbers: ({ step, steps, seed, now, heldOut, bag, run, runs, parts, moved, ...data }) => ({
+  numbers: ({ step, steps, seed, now, bag, run, runs, parts, moved, ...data }) => ({
     columns: ["", "training step", "value"],
     rows: [
       ["now: new sentences right", step, now],
-      ["now: sentences of the grammar right", step, heldOut],
+      ["held-out sentences of the grammar right", steps.at(-1), run.held_out],
       ["bag of words: new sentences right", "", bag],
       ["seed", "", seed],
-      ["seconds of training", steps.at(-1), run.seconds],
+      ["seconds of one core", steps.at(-1), run.seconds],
       ...parts.map((part, i) => [`moved: ${part}`, step, moved[i]]),
       ...runs.flatMap((other, i) => other.written.map((share, j) => [`new sentences right, seed ${i}`, steps[j], share])),
       [`${data.sum}: ${run.answer}, cosine`, steps.at(-1), run.cosine],

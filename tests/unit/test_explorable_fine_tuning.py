@@ -20,18 +20,18 @@ def test_its_controls_are_those_of_the_record(record):
 
 
 @pytest.mark.parametrize("regime", REGIMES)
-@pytest.mark.parametrize(("seed", "step"), [(0, 0), (3, 8), (4, 30)])
+@pytest.mark.parametrize(("seed", "step"), [(0, 0), (3, 5), (4, 30)])
 def test_numbers_are_the_recorded_ones(record, regime, seed, step):
     rows = FineTuning(regime=regime, seed=seed, step=step).numbers().rows
     run = record["runs"][regime][seed]
     look = run["looks"][record["steps"].index(step)]
     values = {name: value for name, _, value in rows}
     assert values["now: new sentences right"] == look["written"]
-    assert values["now: sentences of the grammar right"] == look["held_out"]
+    assert values["held-out sentences of the grammar right"] == run["held_out"]
     assert [values[f"moved: {part}"] for part in PARTS] == look["movement"]
     kept = record["baselines"][seed]["bag_of_words"]["written"]
     assert values["bag of words: new sentences right"] == kept
-    assert values["seconds of training"] == run["seconds"]
+    assert values["seconds of one core"] == run["seconds"]
     assert rows[-1][0] == f"{SUM}: {run['analogies'][0]['word']}, cosine"
     for other in SEEDS:
         curve = [row[1:] for row in rows if row[0] == f"new sentences right, seed {other}"]
@@ -49,7 +49,7 @@ def test_nothing_has_moved_before_the_first_step_or_where_it_is_frozen():
     assert min(moved()) > 0
 
 
-@pytest.mark.parametrize("bad", [{"step": 5}, {"seed": 5}, {"regime": "everything"}])
+@pytest.mark.parametrize("bad", [{"step": 7}, {"seed": 5}, {"regime": "everything"}])
 def test_what_was_not_recorded_is_refused(bad):
     with pytest.raises(TraitError):
         FineTuning(**bad)
