@@ -84,7 +84,7 @@ function curves(view, api, width) {
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Training step"),
     h("line", { x1: edge.left, x2: edge.right, y1: y(bag), y2: y(bag), stroke: "var(--ic-muted)", "stroke-width": 1.4, "stroke-dasharray": "5 4" }),
     h("text", { class: "ic-axis", x: edge.right, y: y(bag) + 15, "text-anchor": "end", style: HALO }, `bag of words ${percent(bag)}`),
-    runs.map((other) => h("polyline", { points: line(other), fill: "none", stroke: LINE, "stroke-opacity": 0.25, "stroke-width": 1.2 })),
+    runs.map((other) => h("polyline", { points: line(other), fill: "none", stroke: LINE, "stroke-opacity": 0.4, "stroke-width": 1.2 })),
     h("polyline", { points: line(run), fill: "none", stroke: LINE, "stroke-width": 2.2 }),
     h("circle", { cx: x(step), cy: y(now), r: 6, fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 }),
     h("text", { class: "ic-label", x: x(step) + (step > 15 ? -10 : 10), y: y(now) + (now > 0.8 ? 20 : -12), "text-anchor": step > 15 ? "end" : "start", style: `${HALO};font-weight:600` }, percent(now)),
