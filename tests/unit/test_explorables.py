@@ -23,6 +23,7 @@ FIELD_LABELS = {
     "Loss", "Start", "Learning rate", "Beginning", "Greedy", "New words at most",
     "Reading", "Families", "Positions", "Residual stream", "Layers", "Prediction",
     "Patient",
+    "Trained weights",
 }  # fmt: skip
 
 

@@ -1,9 +1,7 @@
 """The front end under Node: its numbers equal the package's, its bundles are what js/ builds."""
 
-import itertools
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys

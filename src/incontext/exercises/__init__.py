@@ -17,6 +17,12 @@ from .contextual_embeddings import (
     check_most_missed,
     check_two_words,
 )
+from .fine_tuning import (
+    check_frozen_step,
+    check_mended_batches,
+    check_own_task,
+    check_pool,
+)
 from .learning import check_descent, check_mended, check_new_word, check_skip_gram_loss
 from .multi_head_attention import (
     check_head_parameters,
@@ -78,12 +84,14 @@ __all__ = [
     "check_dilution_margin",
     "check_entropy",
     "check_every_word_loss",
+    "check_frozen_step",
     "check_head_parameters",
     "check_listener",
     "check_log_log_slope",
     "check_love",
     "check_mended",
     "check_mended_attention",
+    "check_mended_batches",
     "check_mended_loss",
     "check_mended_positions",
     "check_mixture",
@@ -92,7 +100,9 @@ __all__ = [
     "check_nearest",
     "check_new_word",
     "check_own_family",
+    "check_own_task",
     "check_own_test",
+    "check_pool",
     "check_rotate",
     "check_sampler",
     "check_scaled_scores",

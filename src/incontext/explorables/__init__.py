@@ -7,6 +7,7 @@ from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
 from .clinic import Clinic
 from .descent import Descent
+from .fine_tuning import FineTuning
 from .layer_heads import LayerHeads
 from .multi_head import MultiHead
 from .next_token import NextToken
@@ -28,6 +29,7 @@ __all__ = [
     "AttentionLens",
     "Clinic",
     "Descent",
+    "FineTuning",
     "LayerHeads",
     "MultiHead",
     "NextToken",

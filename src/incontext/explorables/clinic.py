@@ -22,7 +22,7 @@ class Clinic(Explorable):
         "the loss at the answer of held-out sentences, by family: at best it is 0, and the short "
         "dashes at the right say what it is for a model that ignores the sentence. Below, one "
         "head's attention, the row that gives the answer framed; maps are recorded at steps 0, "
-        "100, 200 and 1200. Learned weights: the book's own small models, seed 0, recorded with "
+        "100, 200 and 1200. Learned weights: the course’s own small models, seed 0, recorded with "
         "scripts/record_clinic.py."
     )
     fallback_size = (7.2, 5.6)

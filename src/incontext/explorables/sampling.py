@@ -100,7 +100,7 @@ class Sampling(Explorable):
         "below each stands its probability. A pale bar is what a word had before the cut. Choose "
         "a bar to write its word, a framed word to go back to its draw. Whatever you turn, all "
         "words are drawn anew with the same random numbers. "
-        "Learned weights: the course's own model of 2 layers and 4 heads, trained on every word of "
+        "Learned weights: the course’s own model of 2 layers and 4 heads, trained on every word of "
         "the corpus, with seed 0, by python scripts/record_sampling.py. The recorded weights are "
         "rounded to 16 bits each, so that the page and the package compute with the same numbers."
     )
