@@ -36,7 +36,7 @@ def test_numbers_are_those_of_the_recorded_model(heads, layer):
 
 
 def test_temperature_is_that_of_the_softmax():
-    weights = {t: np.array(MultiHead(temperature=t)._weights()) for t in (1.0, 2.0)}
+    weights = {t: MultiHead(temperature=t)._weights().numpy() for t in (1.0, 2.0)}
     seen = weights[1.0] > 0
     root = np.where(seen, np.sqrt(weights[1.0]), 0)
     np.testing.assert_allclose(weights[2.0], root / root.sum(-1, keepdims=True), atol=1e-9)
