@@ -272,8 +272,8 @@ def train_with(
 
     training_step: ``training_step(model, optimizer, ids, is_word, rows, answers)`` as in the
         chapter; it returns the loss as a number.
-    attend: the attention function of every layer, ``attend(query, key, value, mask=None, **rest)``
-        with the result (output, weights); the package's where None.
+    attend: the attention function of every layer, ``attend(query, key, value, mask=None)`` with
+        the result (output, weights); the package's where None.
 
     True where each family's held-out sentences are answered at least 95 times in 100. The verdict
     has the model as ``.run``.
@@ -282,7 +282,9 @@ def train_with(
     run = training.new_run(training.default_config(), seed=seed, recipe=recipe)
     if attend is not None:
         for block in run.model.stack.blocks:
-            block.attention.attend = attend
+            block.attention.attend = lambda query, key, value, mask=None, **asked: attend(
+                query, key, value, mask=mask
+            )
     optimizer = torch.optim.AdamW(run.model.parameters(), weight_decay=recipe.weight_decay)
     for step in range(n_steps):
         optimizer.param_groups[0]["lr"] = training.learning_rate(step, recipe)
@@ -294,7 +296,7 @@ def train_with(
     found = {f: run.accuracy(corpus.every_sentence(f, "held_out")) for f in FAMILIES}
     shown = ", ".join(f"{family} {share:.2f}" for family, share in found.items())
     if min(found.values()) >= 0.95:
-        return TrainedVerdict(True, f"It has learned. Held-out sentences: {shown}.", "✓", run)
+        return TrainedVerdict(True, f"It has learned. Held-out sentences: {shown}.", "✓", run=run)
     return TrainedVerdict(
         False,
         f"Held-out sentences after {n_steps} steps: {shown}. The loss began at"

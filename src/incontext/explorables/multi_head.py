@@ -51,8 +51,8 @@ class MultiHead(Explorable):
         f"Attention over {len(WORDS)} words, whose last row has to guess who was tired: the slice "
         f"of the chosen head, of d_model = {D_MODEL}, and its weights. Four models of one size, "
         "trained alike on the book's small grammar, reading left to right, differ in the number of "
-        "heads alone. Learned weights: the course’s own models, incontext.training, seed 0, 2000 steps, "
-        "recorded by scripts/record_training.py."
+        "heads alone. Learned weights: the course’s own models, incontext.training, seed 0, 2000 "
+        "steps, recorded by scripts/record_training.py."
     )
 
     fallback_size = (7.0, 4.6)
