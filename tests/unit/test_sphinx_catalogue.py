@@ -3,11 +3,13 @@
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from incontext import explorables
 
 CONF = """
 extensions = ["myst_parser", "incontext.sphinx.catalogue"]
+source_suffix = {".md": "markdown"}
 root_doc = "index"
 """
 INDEX = """# Book
@@ -56,7 +58,11 @@ def book(tmp_path_factory):
     (source / "second.md").write_text(SECOND.format(**shown))
     (source / "list.md").write_text("# All\n\n```{explorables}\n```\n")
     warnings = (built / "warnings").open("w+")
-    Sphinx(source, source, built, built / "doctrees", "html", status=None, warning=warnings).build()
+    with docutils_namespace():  # what one test's Sphinx registers is not another's
+        app = Sphinx(
+            source, source, built, built / "doctrees", "html", status=None, warning=warnings
+        )
+        app.build()
 
     def page(name):
         return BeautifulSoup((built / f"{name}.html").read_text(), "html.parser")
