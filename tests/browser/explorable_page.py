@@ -15,14 +15,15 @@ SETTLE = """() => new Promise(done => requestAnimationFrame(() => requestAnimati
   () => setTimeout(done, 5))))"""
 
 # What was begun is over: transitions, and what the page does in idle moments, as measuring how tall
-# each choice gets.
+# each choice gets. Ten seconds at most.
 STILL = """async () => {
   const ends = one => one.effect.getComputedTiming().endTime < Infinity;
   await Promise.all(document.getAnimations().filter(ends).map(one => one.finished.catch(() => 0)));
   let changes = 0;
   const seen = new MutationObserver(() => { changes += 1; });
   seen.observe(document.body, { childList: true, subtree: true });
-  for (let quiet = 0, before = 0; quiet < 4; before = changes) {
+  const late = performance.now() + 10000;
+  for (let quiet = 0, before = 0; quiet < 4 && performance.now() < late; before = changes) {
     await new Promise(requestIdleCallback);
     await new Promise(requestAnimationFrame);
     quiet = changes === before ? quiet + 1 : 0;

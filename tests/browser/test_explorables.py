@@ -1,5 +1,7 @@
 """Every explorable on every page, with no kernel and no network: it mounts, moves and is right."""
 
+from functools import lru_cache
+
 import pytest
 import site_under_test as site
 from explorable_page import (
@@ -36,6 +38,12 @@ def compare(got: dict, twin) -> None:
                 assert cell == pytest.approx(value, **near)
 
 
+@lru_cache(maxsize=1)
+def twins(chapter: str) -> list[Explorable]:
+    """The Python objects of a page, made once for both of its addresses: some load a model."""
+    return [Explorable.from_spec(spec) for spec in site.specs(chapter)]
+
+
 def follow(twin, values: dict) -> None:
     """Brings the Python object to the page's state; a control may move another, so twice."""
     for _ in range(2):
@@ -51,9 +59,9 @@ def test_every_control_changes_the_numbers_and_they_equal_pythons(visit, chapter
     figures = one.mount_all()
     specs = site.specs(chapter)
     assert len(figures) == len(specs)
-    for figure, spec in zip(figures, specs, strict=True):
+    for figure, spec, twin in zip(figures, specs, twins(chapter), strict=True):
         assert figure.get_attribute("data-explorable") == spec["name"]
-        twin = Explorable.from_spec(spec)
+        follow(twin, spec["initial"])
         start = table(figure)
         compare(start, twin)
         for control in spec["controls"]:
