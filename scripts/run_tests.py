@@ -1,5 +1,6 @@
 """All tests, stage after stage. Every stage runs, whatever fails before it; the summary is last."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 BOOK = str(Path(sys.executable).with_name("jupyter-book"))
 TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]
+# A browser often waits for a frame or a timer: one more than there are cores. No test needs another
+# of its file, and two files are half of the work.
+TABS_AT_ONCE = ["-n", str(min(os.cpu_count() or 2, 7) + 1), "--dist", "worksteal"]
 
 # Modules whose public functions say shapes. Their tests once more, with every shape checked; that
 # the real models equal their peers, and that the small one learns, was seen without.
@@ -36,7 +40,7 @@ STAGES = {
         *PYTEST, "--nbval", "--nbval-sanitize-with", "tests/book/sanitize.cfg",
         "--nbval-cell-timeout", "300", "_build/learner", *TWO_AT_ONCE,
     ],
-    "browser": [*PYTEST, "tests/browser", *TWO_AT_ONCE],
+    "browser": [*PYTEST, "tests/browser", *TABS_AT_ONCE],
     "lab": [*PYTEST, "tests/lab"],
 }  # fmt: skip
 

@@ -1,17 +1,16 @@
 // A penalty for distance, with a slope for each head, and the weights that it leaves.
 
+import { chart, note, PALE } from "../lib/chart.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { range, softmax } from "../lib/math.js";
-import { dragHandlers } from "../lib/pointer.js";
 
 /** The end of the penalty axis: what the steepest slope comes to. */
 const lowestOf = (slopes, n_keys) => (Math.max(...slopes) * (n_keys - 1) > 16 ? -28 : -16);
 /** The end of the weight axis, for every head: the steepest slope of all leaves 0.51 at distance 0. */
 const HIGHEST = 0.6;
-const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
 
 /** For a power of two 2^(−8/n), 2^(−16/n), …; otherwise every second slope of twice as many more. */
 function slopesOf(heads) {
@@ -56,56 +55,48 @@ export default explorable({
   },
 });
 
-function frame({ n_keys }, width, api, title, label, low, high, ticks, inside) {
-  const height = 246;
-  const edge = { left: 44, right: width - 10, top: 46, bottom: height - 38 };
-  const step = (edge.right - edge.left) / (n_keys - 0.5);
-  const x = (d) => edge.left + (d + 0.25) * step;
-  const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);
-  const drag = dragHandlers((share) => api.set({ distance: clamp(Math.round((share * width - edge.left) / step - 0.25), 0, n_keys - 1) }));
-  return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, ...drag },
-    h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, title),
-    ticks.map((value) => [
-      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
-      h("text", { class: "ic-axis", x: edge.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, number(value)),
-    ]),
-    [0, 8, 16, 24, 32].map((d) => h("text", { class: "ic-axis", x: x(d), y: edge.bottom + 16, "text-anchor": "middle" }, String(d))),
-    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 3, "text-anchor": "middle" }, "Distance from the query"),
-    inside({ x, y, edge, step }),
-  );
+/** A chart over the distance, which a drag chooses. */
+function overDistance({ n_keys }, width, api, { title, label, y }, draw) {
+  return chart({
+    width, height: 246, margin: { left: 44, right: 10, top: 46 }, title, label, y,
+    x: { from: -0.25, to: n_keys - 0.75, ticks: [0, 8, 16, 24, 32], title: "Distance from the query" },
+    onDrag: (at) => api.set({ distance: clamp(Math.round(at), 0, n_keys - 1) }),
+  }, draw);
 }
 
 function lines(view, width, api) {
   const { slopes, slope, head, distance, penalties, n_keys } = view;
   const lowest = lowestOf(slopes, n_keys);
-  const draw = ({ x, y, edge }) => {
-    const line = (m) => {
-      const end = Math.min(n_keys - 1, lowest / -m);
-      return `M${x(0).toFixed(1)} ${y(0).toFixed(1)}L${x(end).toFixed(1)} ${y(-m * end).toFixed(1)}`;
-    };
-    const at = clamp(penalties[distance], lowest, 0);
-    const rightwards = x(distance) < width - 90;
+  const ofSlope = (m) => [0, Math.min(n_keys - 1, lowest / -m)].map((d) => [d, -m * d]);
+  const shown = clamp(penalties[distance], lowest, 0);
+  return overDistance(view, width, api, {
+    title: `Added to the score: head ${head} of ${slopes.length}`,
+    label: `Penalty by distance in ${slopes.length} heads; head ${head} adds ${fixed(penalties[distance])} at distance ${distance}`,
+    y: { from: lowest, to: 0, ticks: [0, 1, 2, 3, 4].map((i) => (i * lowest) / 4) },
+  }, ({ x, line, mark, grip, beside }) => {
+    const left = x(distance) > width - 90;
     return [
-      h("path", { d: slopes.map(line).join(""), stroke: "var(--ic-muted)", "stroke-opacity": 0.55, "stroke-width": 1, fill: "none" }),
-      h("line", { x1: x(distance), x2: x(distance), y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-dasharray": "2 3" }),
-      h("path", { d: line(slope), stroke: "var(--ic-ink)", "stroke-width": 2.6, fill: "none" }),
-      h("circle", { class: "ic-grip", cx: x(distance), cy: y(at), r: 7, style: "fill:var(--ic-2);stroke:var(--ic-paper)" }),
-      h("text", { class: "ic-label", x: x(distance) + (rightwards ? 11 : -11), y: y(at) + (rightwards || at < 0.8 * lowest ? -9 : 21), "text-anchor": rightwards ? "start" : "end", style: `${HALO};font-weight:600` }, fixed(penalties[distance])),
+      slopes.map((m) => line(ofSlope(m), PALE)),
+      mark(distance),
+      line(ofSlope(slope), { stroke: "var(--ic-ink)", "stroke-width": 2.6 }),
+      grip(distance, shown, "var(--ic-2)"),
+      beside(fixed(penalties[distance]), distance, shown, { left, below: left && shown > 0.8 * lowest }),
     ];
-  };
-  return frame(view, width, api, `Added to the score: head ${head} of ${slopes.length}`, `Penalty by distance in ${slopes.length} heads; head ${head} adds ${fixed(penalties[distance])} at distance ${distance}`, lowest, 0, [0, 1, 2, 3, 4].map((i) => (i * lowest) / 4), draw);
+  });
 }
 
 function bars(view, width, api) {
-  const { weights, distance, head } = view;
-  const draw = ({ x, y, edge, step }) => {
-    const column = (w, d) => `M${x(d).toFixed(1)} ${edge.bottom}V${y(w).toFixed(1)}`;
+  const { weights, distance, head, n_keys } = view;
+  return overDistance(view, width, api, {
+    title: `Weight in head ${head}, equal scores`,
+    label: `Weights of head ${head} by distance, ${fixed(weights[distance], 3)} at distance ${distance}`,
+    y: { from: 0, to: HIGHEST, ticks: [0, 0.2, 0.4, 0.6] },
+  }, ({ x, y, edge, columns }) => {
+    const atEnd = x(distance) > edge.right - 38; // the text stands over the last columns
     return [
-      h("path", { d: weights.map(column).join(""), stroke: "var(--ic-ink)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
-      h("path", { d: column(Math.max(weights[distance], 0.008 * HIGHEST), distance), stroke: "var(--ic-2)", "stroke-width": (step * 0.72).toFixed(1), fill: "none" }),
-      h("text", { class: "ic-label", x: Math.min(x(distance) - 0.2 * step, edge.right - 38), y: y(weights[x(distance) > edge.right - 38 ? weights.length - 6 : distance]) - 7, style: `${HALO};font-weight:600` }, fixed(weights[distance], 3)),
+      columns([...weights.entries()], 0.72, { stroke: "var(--ic-ink)" }),
+      columns([[distance, Math.max(weights[distance], 0.008 * HIGHEST)]], 0.72, { stroke: "var(--ic-2)" }),
+      note(fixed(weights[distance], 3), { x: atEnd ? edge.right - 38 : x(distance - 0.2), y: y(weights[atEnd ? n_keys - 6 : distance]) - 7 }),
     ];
-  };
-  return frame(view, width, api, `Weight in head ${head}, equal scores`, `Weights of head ${head} by distance, ${fixed(weights[distance], 3)} at distance ${distance}`, 0, HIGHEST, [0, 0.2, 0.4, 0.6], draw);
+  });
 }

@@ -1,15 +1,13 @@
 // How much must one key lead, to keep its weight among n others?
 
+import { chart, legend } from "../lib/chart.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
-import { dragHandlers } from "../lib/pointer.js";
 
 const ONE = "var(--ic-2)";
 const NEEDED = "var(--ic-ink)";
-const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
-const [LOWEST, HIGHEST] = [-2.5, 13.5]; // of the margin axis
 
 /** Weights of one key with the score `margin` and of each of n − 1 keys with the score 0. */
 function weightsOf(n, margin) {
@@ -87,90 +85,63 @@ function wholeStrip({ n, one, other }, width) {
 
 function weightPanel(view, api, width) {
   const { target, curve, now } = view;
-  const y = (weight, { top, bottom }) => bottom - weight * (bottom - top);
   return panel({
-    view, api, width, y, ticks: [0, 0.5, 1],
+    view, api, width, key: "one", colour: ONE,
     title: "Weight of the one key",
-    lines: [
-      { key: "even", colour: "var(--ic-muted)", thin: true, name: "1/n" },
-      { key: "one", colour: ONE },
-    ],
-    now: { value: now.one, colour: ONE, text: fixed(now.one, 3) },
-    level: {
-      value: target, colour: NEEDED, text: `p = ${fixed(target)}`,
-      drag: (share) => api.set({ target: clamp(Number((1 - share).toFixed(2)), 0.1, 0.99) }),
-    },
     label: `Weight of the one key against sequence length: ${fixed(curve[0].one, 3)} at n = ${curve[0].n}, ${fixed(curve.at(-1).one, 3)} at n = ${curve.at(-1).n}`,
+    y: { from: 0, to: 1, ticks: [0, 0.5, 1] },
+    text: fixed(now.one, 3),
+    bound: { value: target, colour: NEEDED, text: `p = ${fixed(target)}`, set: (p) => api.set({ target: clamp(Number(p.toFixed(2)), 0.1, 0.99) }) },
+    behind: ({ x, y, line }) => [
+      line(curve.map(({ n, even }) => [n, even]), { stroke: "var(--ic-muted)", "stroke-width": 1.2 }),
+      legend("1/n", { x: x(4) + 8, y: y(1 / 4) - 4 }),
+    ],
   });
 }
 
 function marginPanel(view, api, width) {
-  const { margin, target, curve, now } = view;
-  const y = (value, { top, bottom }) => bottom - ((value - LOWEST) / (HIGHEST - LOWEST)) * (bottom - top);
+  const { margin, target, curve } = view;
   return panel({
-    view, api, width, y, ticks: [0, 4, 8, 12],
+    view, api, width, key: "needed", colour: NEEDED,
     title: `Margin needed for p = ${fixed(target)}`,
-    lines: [{ key: "needed", colour: NEEDED }],
-    now: { value: now.needed, colour: NEEDED, text: fixed(now.needed) },
-    level: {
-      value: margin, colour: ONE, text: `m = ${fixed(margin)}`,
-      drag: (share) => api.set({ margin: clamp(Number((HIGHEST - share * (HIGHEST - LOWEST)).toFixed(1)), 0, 12) }),
-    },
     label: `Margin needed for a weight of ${fixed(target)} against sequence length: ${fixed(curve[0].needed)} at n = ${curve[0].n}, ${fixed(curve.at(-1).needed)} at n = ${curve.at(-1).n}`,
+    y: { from: -2.5, to: 13.5, ticks: [0, 4, 8, 12] },
+    text: fixed(view.now.needed),
+    bound: { value: margin, colour: ONE, text: `m = ${fixed(margin)}`, set: (m) => api.set({ margin: clamp(Number(m.toFixed(1)), 0, 12) }) },
   });
 }
 
-/** One chart over n: its lines, the point at the present n, and a level that can be dragged. */
-function panel({ view, api, width, y, ticks, title, lines, now, level, label }) {
-  const { curve, length, longest } = view;
-  const height = 216;
-  const edge = { left: 32, right: width - 12, top: 34, bottom: height - 38 };
-  const last = Math.log2(curve.at(-1).n);
-  const x = (n) => edge.left + ((Math.log2(n) - 1) / (last - 1)) * (edge.right - edge.left);
-  const at = (value) => y(value, edge);
-  const chooseLength = dragHandlers((share) => {
-    const along = (share * width - edge.left) / (edge.right - edge.left);
-    const i = Math.round(clamp(along, 0, 1) * (curve.length - 1));
-    api.set({ length: curve[i].n });
+/** One chart over n: the curve of `key`, its point at the present n, and a bound that can be dragged. */
+function panel({ view, api, width, key, colour, title, label, y: up, text, bound, behind }) {
+  const { curve, length, longest, now } = view;
+  const [first, last] = [curve[0], curve.at(-1)];
+  return chart({
+    width, height: 216, margin: { left: 32 }, title, label, y: up,
+    x: { from: first.n, to: last.n, log: true, ticks: [2, 16, 128, 1024], title: "Sequence length n" },
+    onDrag: (n) => api.set({ length: 2 ** Math.round(Math.log2(n)) }),
+  }, (inside) => {
+    const { x, y, edge, line, dot, mark, level, beside } = inside;
+    const px = x(length);
+    const left = px > (first[key] < last[key] ? edge.left + 46 : edge.right - 46); // the text is off its curve
+    // The bound's text stands at the side where the point is not, and off the curve.
+    const boundLeft = px > (edge.left + edge.right) / 2;
+    const below = y((boundLeft ? first : last)[key]) < y(bound.value) && y(bound.value) + 20 < edge.bottom;
+    return [
+      h("rect", { x: edge.left, y: edge.top, width: x(clamp(longest, first.n, last.n)) - edge.left, height: edge.bottom - edge.top, fill: "var(--ic-accent)", "fill-opacity": 0.09 }),
+      mark(length),
+      behind?.(inside),
+      line(curve.map((at) => [at.n, at[key]]), { stroke: colour }),
+      level(bound.value, bound.text, { stroke: bound.colour, left: boundLeft, below, inset: boundLeft ? 5 : 14 }),
+      dot(length, now[key], { r: 7, fill: colour, stroke: "var(--ic-paper)", "stroke-width": 2 }),
+      beside(text, length, now[key], { left, below: y(now[key]) < edge.top + 8 }),
+      h("circle", { class: "ic-grip", cx: edge.right, cy: y(bound.value), r: 6, style: "cursor:ns-resize", ...dragBound(y, bound.set) }),
+    ];
   });
-  const enough = clamp(longest, 2, curve.at(-1).n);
-  const [px, py] = [x(length), at(now.value)];
-  const rises = curve[0][lines.at(-1).key] < curve.at(-1)[lines.at(-1).key];
-  const leftwards = px > (rises ? edge.left + 46 : edge.right - 46); // the point's text, off its curve
-  // The level's text stands at the side where the point is not, and off the curve.
-  const atLeft = px > (edge.left + edge.right) / 2;
-  const curveThere = curve.at(atLeft ? 0 : -1)[lines.at(-1).key];
-  const under = at(curveThere) < at(level.value) && at(level.value) + 20 < edge.bottom;
-  return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, ...chooseLength },
-    h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, title),
-    h("rect", { x: edge.left, y: edge.top, width: x(enough) - edge.left, height: edge.bottom - edge.top, fill: "var(--ic-accent)", "fill-opacity": 0.09 }),
-    ticks.map((value) => [
-      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: at(value), y2: at(value) }),
-      h("text", { class: "ic-axis", x: edge.left - 11, y: at(value), "text-anchor": "end", "dominant-baseline": "central" }, String(value)),
-    ]),
-    [2, 16, 128, 1024].map((n) => h("text", { class: "ic-axis", x: x(n), y: edge.bottom + 16, "text-anchor": "middle" }, String(n))),
-    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Sequence length n"),
-    h("line", { x1: px, x2: px, y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" }),
-    lines.map(({ key, colour, thin, name }) => [
-      h("polyline", { points: curve.map((point) => `${x(point.n).toFixed(1)},${at(point[key]).toFixed(1)}`).join(" "), fill: "none", stroke: colour, "stroke-width": thin ? 1.2 : 2.4, "stroke-linejoin": "round" }),
-      name && h("text", { class: "ic-axis", x: x(4) + 8, y: at(1 / 4) - 4, style: HALO }, name),
-    ]),
-    h("line", { x1: edge.left, x2: edge.right, y1: at(level.value), y2: at(level.value), stroke: level.colour, "stroke-width": 1.4, "stroke-dasharray": "6 4" }),
-    h("text", { class: "ic-label", x: atLeft ? edge.left + 5 : edge.right - 14, y: at(level.value) + (under ? 17 : -7), "text-anchor": atLeft ? "start" : "end", style: HALO }, level.text),
-    h("circle", { cx: px, cy: py, r: 7, fill: now.colour, stroke: "var(--ic-paper)", "stroke-width": 2 }),
-    h("text", { class: "ic-label", x: px + (leftwards ? -11 : 11), y: py < edge.top + 8 ? py + 20 : py - 10, "text-anchor": leftwards ? "end" : "start", style: `${HALO};font-weight:600` }, now.text),
-    h("circle", { class: "ic-grip", cx: edge.right, cy: at(level.value), r: 6, style: "cursor:ns-resize", ...dragLevel(edge, level.drag) }),
-  );
 }
 
-/** Reports how far down between the top and bottom edge the pointer is. A finger that moves down
- *  scrolls the page; for it there is the slider. */
-function dragLevel({ top, bottom }, move) {
-  const report = (event) => {
-    const box = event.currentTarget.ownerSVGElement.getBoundingClientRect();
-    move(clamp((event.clientY - box.top - top) / (bottom - top), 0, 1));
-  };
+/** Sets what is at the pointer's height. A finger that moves down scrolls the page; for it there is
+ *  the slider. */
+function dragBound(y, set) {
   return {
     onpointerdown: (event) => {
       if (event.pointerType === "touch") return;
@@ -180,7 +151,8 @@ function dragLevel({ top, bottom }, move) {
     },
     onpointermove: (event) => {
       if (event.pointerType === "touch") return;
-      if (event.currentTarget.hasPointerCapture(event.pointerId)) report(event);
+      const { top } = event.currentTarget.ownerSVGElement.getBoundingClientRect();
+      if (event.currentTarget.hasPointerCapture(event.pointerId)) set(y.value(event.clientY - top));
     },
   };
 }

@@ -1,14 +1,14 @@
 // A number that walks downhill on its loss, by the slope under it.
 
+import { chart, note } from "../lib/chart.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number } from "../lib/format.js";
-import { dragHandlers } from "../lib/pointer.js";
 
 const PATH = "var(--ic-1)";
 const POINT = "var(--ic-2)";
-const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
+const LAST = { fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 };
 const LAST_STEP = 20;
 
 const LOSSES = {
@@ -88,79 +88,57 @@ function verdict({ path, best }) {
   return `The last step covered ${fixed(100 * (1 - nearer), nearer > 0.9 ? 1 : 0)}% of the way that was left to the minimum.`;
 }
 
-/** Axes of a chart: its frame, ticks and titles. */
-function frame({ width, height, edge, title, below, y, ticks, xTicks }) {
-  return [
-    h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, title),
-    ticks.map((value) => [
-      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
-      h("text", { class: "ic-axis", x: edge.left - 8, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, String(value)),
-    ]),
-    xTicks.map(([at, text]) => h("text", { class: "ic-axis", x: at, y: edge.bottom + 19, "text-anchor": "middle" }, text)),
-    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, below),
-  ];
-}
-
-function scales({ top }, width, height) {
-  const edge = { left: 34, right: width - 12, top: 30, bottom: height - 42 };
-  return { edge, y: (loss) => edge.bottom - (loss / top) * (edge.bottom - edge.top) };
-}
-
-const points = (list) => list.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
-
 /** The loss over w, the steps taken on it, and the slope under the last point. */
 function valley(view, { id, set }, width) {
-  const height = 270;
-  const { curve, path, now, ticks, step } = view;
-  const { edge, y } = scales(view, width, height);
+  const { curve, path, now, ticks, step, top } = view;
   const [low, high] = [curve[0].w, curve.at(-1).w];
-  const x = (w) => edge.left + ((w - low) / (high - low)) * (edge.right - edge.left);
-  const within = ({ w, loss }) => w >= low && w <= high && loss <= view.top;
-  const drag = dragHandlers((across) => {
-    const along = clamp((across * width - edge.left) / (edge.right - edge.left), 0, 1);
-    set({ start: clamp(Number((low + along * (high - low)).toFixed(1)), low, high) });
-  });
+  const within = ({ w, loss }) => w >= low && w <= high && loss <= top;
   // Far outside, a point would be a number that no picture can hold.
   const shown = path.slice(0, path.findIndex((one) => !within(one)) + 1 || path.length)
-    .map(({ w, loss }) => [clamp(x(w), -2 * width, 3 * width), Math.max(y(loss), -2 * height)]);
-  const [px, py] = [x(now.w), y(now.loss)];
-  const steep = (y(now.loss + now.slope) - py) / (x(now.w + 1) - px);
-  const reach = 46 / Math.hypot(1, steep);
-  const leftwards = px > edge.left + 0.6 * (edge.right - edge.left) ? now.slope > 0 : now.slope > 0 && px > edge.left + 130;
+    .map(({ w, loss }) => [clamp(w, low - 10, high + 10), Math.min(loss, 4 * top)]);
   const label = within(now)
     ? `Loss over w: ${number(now.loss)} at w = ${number(now.w, 4)}, with the slope ${number(now.slope)}`
     : `Loss over w: step ${step} is off the chart, at w = ${number(now.w)}`;
-  return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, ...drag },
-    frame({ width, height, edge, title: "Loss", below: "Parameter w", y, ticks, xTicks: [-1, 0, 1, 2, 3, 4].map((w) => [x(w), number(w)]) }),
-    h("clipPath", { id: `${id}-chart` }, h("rect", { x: edge.left, y: edge.top - 6, width: edge.right - edge.left, height: edge.bottom - edge.top + 12 })),
-    h("g", { "clip-path": `url(#${id}-chart)` },
-      h("polyline", { points: points(curve.map(({ w, loss }) => [x(w), y(loss)])), fill: "none", stroke: "var(--ic-muted)", "stroke-width": 2 }),
-      h("polyline", { points: points(shown), fill: "none", stroke: PATH, "stroke-width": 1.3 }),
-      shown.map(([cx, cy]) => h("circle", { cx, cy, r: 3.5, fill: PATH })),
-      within(now) && h("line", { x1: px - reach, x2: px + reach, y1: py - reach * steep, y2: py + reach * steep, stroke: POINT, "stroke-width": 2.4 }),
-    ),
-    within(now) && h("circle", { cx: px, cy: py, r: 6, fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 }),
-    h("circle", { class: "ic-grip", cx: x(path[0].w), cy: y(path[0].loss), r: 8, style: "fill:none;stroke:var(--ic-ink);stroke-width:2.4;pointer-events:all" }),
-    within(now)
-      ? h("text", { class: "ic-label", x: px + (leftwards ? -14 : 14), y: Math.max(py - 10, edge.top + 8), "text-anchor": leftwards ? "end" : "start", style: `${HALO};font-weight:600` }, `slope ${number(now.slope)}`)
-      : h("text", { class: "ic-label", x: (edge.left + edge.right) / 2, y: edge.top + 16, "text-anchor": "middle", style: `${HALO};font-weight:600` }, `off the chart: w = ${number(now.w)}`),
-  );
+  return chart({
+    width, height: 270, margin: { top: 30 }, title: "Loss", label,
+    x: { from: low, to: high, ticks: [-1, 0, 1, 2, 3, 4], title: "Parameter w" },
+    y: { from: 0, to: top, ticks },
+    onDrag: (w) => set({ start: Number(w.toFixed(1)) }),
+  }, ({ x, y, edge, line, dot, beside }) => {
+    const [px, py] = [x(now.w), y(now.loss)];
+    const steep = (y(now.loss + now.slope) - py) / (x(now.w + 1) - px);
+    const reach = 46 / Math.hypot(1, steep);
+    const left = now.slope > 0 && px > edge.left + 130;
+    return [
+      h("clipPath", { id: `${id}-chart` }, h("rect", { x: edge.left, y: edge.top - 6, width: edge.right - edge.left, height: edge.bottom - edge.top + 12 })),
+      h("g", { "clip-path": `url(#${id}-chart)` },
+        line(curve.map(({ w, loss }) => [w, loss]), { stroke: "var(--ic-muted)", "stroke-width": 2 }),
+        line(shown, { stroke: PATH, "stroke-width": 1.3 }),
+        shown.map(([w, loss]) => dot(w, loss, { fill: PATH })),
+        within(now) && h("line", { x1: px - reach, x2: px + reach, y1: py - reach * steep, y2: py + reach * steep, stroke: POINT, "stroke-width": 2.4 }),
+      ),
+      within(now) && dot(now.w, now.loss, { r: 6, ...LAST }),
+      dot(path[0].w, path[0].loss, { class: "ic-grip", r: 8, style: "fill:none;stroke:var(--ic-ink);stroke-width:2.4;pointer-events:all" }),
+      within(now)
+        ? beside(`slope ${number(now.slope)}`, now.w, now.loss, { left })
+        : note(`off the chart: w = ${number(now.w)}`, { x: (edge.left + edge.right) / 2, y: edge.top + 16, "text-anchor": "middle" }),
+    ];
+  });
 }
 
 /** The loss after each step, on the same scale. */
-function record(view, width, height) {
-  const { path, top, now } = view;
-  const ticks = view.ticks.filter((_, i) => i % 2 === 0 || view.ticks.length < 4);
-  const { edge, y } = scales(view, width, height);
-  const x = (step) => edge.left + 6 + (step / LAST_STEP) * (edge.right - edge.left - 12);
-  const shown = path.map(({ loss }, i) => [x(i), y(Math.min(loss, 1.04 * top)), loss <= top]);
-  return h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Loss after each step: from ${number(path[0].loss)} to ${number(now.loss)} after ${path.length - 1}` },
-    frame({ width, height, edge, title: "Loss after each step", below: "Training step", y, ticks, xTicks: [0, 5, 10, 15, 20].map((step) => [x(step), String(step)]) }),
-    h("polyline", { points: points(shown), fill: "none", stroke: PATH, "stroke-width": 1.3 }),
-    shown.map(([cx, cy, inside]) => (inside
-      ? h("circle", { cx, cy, r: 3.5, fill: PATH })
-      : h("path", { d: `M${cx - 4} ${cy + 4}h8l-4 -8z`, fill: PATH }))),
-    shown.at(-1)[2] && h("circle", { cx: shown.at(-1)[0], cy: shown.at(-1)[1], r: 5.5, fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 }),
-  );
+function record({ path, top, now, ticks }, width, height) {
+  const points = path.map(({ loss }, step) => [step, Math.min(loss, 1.04 * top)]);
+  return chart({
+    width, height, margin: { top: 30 }, title: "Loss after each step",
+    label: `Loss after each step: from ${number(path[0].loss)} to ${number(now.loss)} after ${path.length - 1}`,
+    x: { from: -0.5, to: LAST_STEP + 0.5, ticks: [0, 5, 10, 15, 20], title: "Training step" },
+    y: { from: 0, to: top, ticks: ticks.filter((_, i) => i % 2 === 0 || ticks.length < 4) },
+  }, ({ x, y, line, dot }) => [
+    line(points, { stroke: PATH, "stroke-width": 1.3 }),
+    points.map(([step, loss]) => (loss <= top
+      ? dot(step, loss, { fill: PATH })
+      : h("path", { d: `M${x(step) - 4} ${y(loss) + 4}h8l-4 -8z`, fill: PATH }))),
+    now.loss <= top && dot(path.length - 1, now.loss, { r: 5.5, ...LAST }),
+  ]);
 }

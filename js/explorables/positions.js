@@ -1,5 +1,7 @@
 // A wave for every pair of dimensions: the table of sinusoids, one row of it, and its products.
 
+import { chart } from "../lib/chart.js";
+import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number } from "../lib/format.js";
@@ -75,7 +77,7 @@ function table(view, width, api) {
   return h("svg", {
     class: "ic-draggable", style: "cursor:ns-resize", width, height: top + tall + 30, viewBox: `0 0 ${width} ${top + tall + 30}`, role: "img",
     "aria-label": `Table of ${n_positions} positions by ${d_model} dimensions, row ${position} outlined`,
-    ...dragHandlers((_, share) => choose(api, n_positions, (share * (top + tall + 30) - top) / tall)),
+    ...dragHandlers((_, share) => api.set({ position: clamp(Math.floor((share * (top + tall + 30) - top) / down), 0, n_positions - 1) })),
   },
     h("text", { class: "ic-axis", x: 0, y: 12 }, "Position ↓"),
     h("g", { transform: `translate(${(left + across / 2).toFixed(2)} ${top})`, fill: "none", "stroke-width": (across + 0.3).toFixed(2) },
@@ -108,30 +110,19 @@ function fingerprint({ row, position, d_model }, width) {
 }
 
 function products({ products: values, position, d_model, n_positions }, width, api) {
-  const height = 190;
-  const edge = { left: 36, right: width - 8, top: 30, bottom: height - 38 };
-  const least = Math.min(0, ...values) / (d_model / 2);
+  const whole = d_model / 2; // of a row with itself
+  const least = Math.min(...values) / whole;
   const lowest = least < -0.5 ? -1 : least < -0.04 ? -0.5 : 0;
-  const x = (p) => edge.left + (p / (n_positions - 1)) * (edge.right - edge.left);
-  const y = (value) => edge.bottom - ((value / (d_model / 2) - lowest) / (1 - lowest)) * (edge.bottom - edge.top);
-  const ticks = [-1, -0.5, 0, 0.5, 1].filter((tick) => tick >= lowest);
-  return h("svg", {
-    class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
-    "aria-label": `Dot product of row ${position} with each row: ${d_model / 2} with itself, lower with all others`,
-    ...dragHandlers((share) => choose(api, n_positions, (share * width - edge.left) / (edge.right - edge.left))),
-  },
-    h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, `Dot product of row ${position} with each row`),
-    ticks.map((part) => [
-      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y((part * d_model) / 2), y2: y((part * d_model) / 2) }),
-      h("text", { class: "ic-axis", x: edge.left - 10, y: y((part * d_model) / 2), "text-anchor": "end", "dominant-baseline": "central" }, number((part * d_model) / 2)),
-    ]),
-    [0, 16, 32, 48, n_positions - 1].map((p) => h("text", { class: "ic-axis", x: x(p), y: edge.bottom + 16, "text-anchor": "middle" }, String(p))),
-    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Other position"),
-    h("line", { x1: x(position), x2: x(position), y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-dasharray": "2 3" }),
-    h("polyline", { points: values.map((value, p) => `${x(p).toFixed(1)},${y(value).toFixed(1)}`).join(" "), fill: "none", stroke: "var(--ic-ink)", "stroke-width": 2.2, "stroke-linejoin": "round" }),
-    h("circle", { class: "ic-grip", cx: x(position), cy: y(values[position]), r: 7, style: "fill:var(--ic-ink);stroke:var(--ic-paper)" }),
-  );
+  return chart({
+    width, height: 190, margin: { right: 8, top: 30 },
+    title: `Dot product of row ${position} with each row`,
+    label: `Dot product of row ${position} with each row: ${whole} with itself, lower with all others`,
+    x: { from: 0, to: n_positions - 1, ticks: [0, 16, 32, 48, n_positions - 1], title: "Other position" },
+    y: { from: lowest * whole, to: whole, ticks: [-1, -0.5, 0, 0.5, 1].map((part) => part * whole) },
+    onDrag: (at) => api.set({ position: Math.round(at) }),
+  }, ({ line, mark, grip }) => [
+    mark(position),
+    line([...values.entries()], { stroke: "var(--ic-ink)" }),
+    grip(position, values[position], "var(--ic-ink)"),
+  ]);
 }
-
-const choose = (api, n, share) => api.set({ position: Math.min(Math.max(Math.floor(share * n), 0), n - 1) });

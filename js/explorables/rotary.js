@@ -1,6 +1,7 @@
 // Turn a query and a key by their positions; the score is left with the distance between them.
 
 import { bar } from "../lib/bars.js";
+import { chart, note, scale } from "../lib/chart.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
@@ -9,7 +10,6 @@ import { dot, range } from "../lib/math.js";
 import { dragHandlers } from "../lib/pointer.js";
 
 const [QUERY, KEY] = ["var(--ic-1)", "var(--ic-2)"];
-const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
 
 const turn = ([x, y], angle) => {
   const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
@@ -73,8 +73,8 @@ const held = new Map(); // which of the two tokens each figure's pointer has tak
 function line({ position, offset, longest }, api) {
   const { width } = api;
   const [left, right, y] = [12, width - 12, 34];
-  const x = (at) => left + (at / (2 * longest)) * (right - left);
-  const at = (across) => Math.round(((across * width - left) / (right - left)) * 2 * longest);
+  const x = scale({ from: 0, to: 2 * longest }, left, right);
+  const at = (across) => Math.round(x.value(across * width));
   const take = (across) => {
     const from = at(across);
     held.set(api.id, Math.abs(from - position) < Math.abs(from - position - offset) ? "key" : "query");
@@ -89,7 +89,6 @@ function line({ position, offset, longest }, api) {
   const queryStart = Math.max(x(position + offset) - 8, keyEnd + 8);
   const atEnd = queryStart > width - 70;
   const token = (place, colour) => h("circle", { cx: x(place), cy: y, r: 8, fill: colour, stroke: "var(--ic-paper)", "stroke-width": 2 });
-  const name = (text, at, anchor) => h("text", { class: "ic-label", x: at, y: y - 15, "text-anchor": anchor, style: `${HALO};font-weight:600` }, text);
   return h("svg", {
     class: "ic-draggable", width, height: 72, viewBox: `0 0 ${width} 72`, role: "img",
     "aria-label": `Key at position ${position}, query at position ${position + offset}`,
@@ -104,8 +103,8 @@ function line({ position, offset, longest }, api) {
     ]),
     token(position + offset, QUERY),
     token(position, KEY),
-    name(`key ${position}`, keyEnd, "end"),
-    name(`query ${position + offset}`, atEnd ? width : queryStart, atEnd ? "end" : "start"),
+    note(`key ${position}`, { x: keyEnd, y: y - 15, "text-anchor": "end" }),
+    note(`query ${position + offset}`, { x: atEnd ? width : queryStart, y: y - 15, "text-anchor": atEnd ? "end" : "start" }),
   );
 }
 
@@ -125,9 +124,7 @@ function plane({ query, key, turnedQuery, turnedKey, pair, speeds }, width) {
         d: `M${cx} ${cy}L${x.toFixed(1)} ${y.toFixed(1)}${turned ? `M${barb(2.7)}L${x.toFixed(1)} ${y.toFixed(1)}L${barb(-2.7)}` : ""}`,
         stroke: colour, "stroke-width": turned ? 2.8 : 1.4, "stroke-dasharray": turned ? null : "3 4", fill: "none", "stroke-linecap": "round", "stroke-linejoin": "round",
       }),
-      turned && h("text", {
-        class: "ic-label", x: x + (13 * (x - cx)) / size, y: y + (13 * (y - cy)) / size, "text-anchor": "middle", "dominant-baseline": "central", style: `${HALO};font-weight:600`,
-      }, name),
+      turned && note(name, { x: x + (13 * (x - cx)) / size, y: y + (13 * (y - cy)) / size, "text-anchor": "middle", "dominant-baseline": "central" }),
     ];
   };
   const two = (vector) => vector.slice(2 * pair - 2, 2 * pair);
@@ -158,22 +155,14 @@ function contributions({ parts, pair, score }, width) {
 }
 
 function curve({ scores, offset, longest }, width, api) {
-  const height = 168;
-  const edge = { left: 30, right: width - 10, top: 36, bottom: height - 36 };
-  const [low, high] = [-1.5, 2.8];
-  const x = (k) => edge.left + (k / longest) * (edge.right - edge.left);
-  const y = (value) => edge.bottom - ((value - low) / (high - low)) * (edge.bottom - edge.top);
-  const drag = dragHandlers((share) => api.set({ offset: clamp(Math.round(((share * width - edge.left) / (edge.right - edge.left)) * longest), 0, longest) }));
-  return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Score against offset: ${fixed(scores[offset])} at offset ${offset}`, ...drag },
-    h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-label", x: 0, y: 24, style: "font-weight:600" }, "Score at every offset"),
-    [-1, 0, 1, 2].map((value) => [
-      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(value), y2: y(value) }),
-      h("text", { class: "ic-axis", x: edge.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, number(value)),
-    ]),
-    [0, 15, 30, 45, 60].map((k) => h("text", { class: "ic-axis", x: x(k), y: edge.bottom + 16, "text-anchor": "middle" }, String(k))),
-    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 3, "text-anchor": "middle" }, "Offset"),
-    h("polyline", { points: scores.map((value, k) => `${x(k).toFixed(1)},${y(value).toFixed(1)}`).join(" "), fill: "none", stroke: "var(--ic-3)", "stroke-width": 2.2, "stroke-linejoin": "round" }),
-    h("circle", { class: "ic-grip", cx: x(offset), cy: y(scores[offset]), r: 7, style: "fill:var(--ic-3);stroke:var(--ic-paper)" }),
-  );
+  return chart({
+    width, height: 158, style: "margin-top:10px", margin: { right: 10, top: 26, bottom: 36 },
+    title: "Score at every offset", label: `Score against offset: ${fixed(scores[offset])} at offset ${offset}`,
+    x: { from: 0, to: longest, ticks: [0, 15, 30, 45, 60], title: "Offset" },
+    y: { from: -1.5, to: 2.8, ticks: [-1, 0, 1, 2] },
+    onDrag: (at) => api.set({ offset: Math.round(at) }),
+  }, ({ line, grip }) => [
+    line([...scores.entries()], { stroke: "var(--ic-3)" }),
+    grip(offset, scores[offset], "var(--ic-3)"),
+  ]);
 }

@@ -1,17 +1,15 @@
 // What happens to softmax as queries and keys get more components, with and without √d_k?
 
+import { chart, legend, note } from "../lib/chart.js";
 import { clamp } from "../lib/controls.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, percent } from "../lib/format.js";
 import { range, softmax, sum } from "../lib/math.js";
 import { unpack } from "../lib/pack.js";
-import { dragHandlers } from "../lib/pointer.js";
 
 const PLAIN = "var(--ic-2)";
 const DIVIDED = "var(--ic-1)";
-const HALO = "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px";
-const TOP = 0.36; // of the axis of the norm
 
 const mean = (numbers) => sum(numbers) / numbers.length;
 
@@ -115,45 +113,38 @@ const colourOf = ({ divide }) => (divide ? DIVIDED : PLAIN);
 /** All scores on an axis that never changes, with one standard deviation to both sides marked. */
 function histogram(view, width) {
   const { counts, bin, reach, now } = view;
-  const height = 168;
-  const edge = { left: 2, right: width - 2, top: 46, bottom: height - 36 };
   const end = bin * (reach + 0.5);
-  const x = (score) => edge.left + ((score + end) / (2 * end)) * (edge.right - edge.left);
-  const tallest = Math.max(...counts);
-  const step = x(bin) - x(0);
-  const bars = counts.map((count, i) => count && `M${(x(bin * (i - reach - 0.5)) + step * 0.08).toFixed(1)} ${edge.bottom}v${(-((edge.bottom - edge.top) * count) / tallest).toFixed(1)}h${(step * 0.84).toFixed(1)}V${edge.bottom}z`);
   const spread = fixed(now.spread, now.spread < 10 ? 2 : 1);
-  const [from, to] = [x(-now.spread), x(now.spread)];
-  const y = edge.bottom + 5;
-  return h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Histogram of ${counts.reduce((a, b) => a + b)} scores: standard deviation ${spread}` },
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, view.divide ? "Scores q · k / √d_k" : "Scores q · k"),
-    h("text", { class: "ic-axis", x: 0, y: 31 }, `standard deviation ${spread}`),
-    h("path", { d: bars.filter(Boolean).join(""), fill: colourOf(view) }),
-    h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.bottom, y2: edge.bottom }),
-    h("path", { d: `M${from.toFixed(1)} ${y}H${to.toFixed(1)}M${from.toFixed(1)} ${y - 4}v8M${to.toFixed(1)} ${y - 4}v8`, stroke: "var(--ic-text)", "stroke-width": 2, fill: "none" }),
-    [-100, -50, 0, 50, 100].map((score) => h("text", { class: "ic-axis", x: x(score), y: edge.bottom + 25, "text-anchor": score === -100 ? "start" : score === 100 ? "end" : "middle" }, String(score).replace("-", "−"))),
-  );
+  return chart({
+    width, height: 168, margin: { left: 2, right: 2, top: 46, bottom: 36 },
+    title: view.divide ? "Scores q · k / √d_k" : "Scores q · k", label: `Histogram of ${sum(counts)} scores: standard deviation ${spread}`,
+    x: { from: -end, to: end, ticks: [-100, -50, 0, 50, 100], drop: 25 },
+    y: { from: 0, to: Math.max(...counts) },
+  }, ({ x, edge, columns, level }) => {
+    const [from, to, y] = [x(-now.spread).toFixed(1), x(now.spread).toFixed(1), edge.bottom + 5];
+    return [
+      h("text", { class: "ic-axis", x: 0, y: 31 }, `standard deviation ${spread}`),
+      columns(counts.map((count, i) => [bin * (i - reach), count]), 0.84 * bin, { stroke: colourOf(view) }),
+      level(0),
+      h("path", { d: `M${from} ${y}H${to}M${from} ${y - 4}v8M${to} ${y - 4}v8`, stroke: "var(--ic-text)", "stroke-width": 2, fill: "none" }),
+    ];
+  });
 }
 
 /** The weights of one row. */
-function weightBars({ row }, width) {
-  const height = 168;
-  const edge = { left: 2, right: width - 2, top: 46, bottom: height - 36 };
-  const { weights } = row;
-  const step = (edge.right - edge.left) / weights.length;
-  const x = (i) => edge.left + (i + 0.5) * step;
-  const y = (weight) => edge.bottom - weight * (edge.bottom - edge.top);
+function weightBars({ row: { weights } }, width) {
   const top = weights.indexOf(Math.max(...weights));
-  return h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Weights of one row: key ${top + 1} has ${fixed(weights[top], 3)}, the largest of ${weights.length}` },
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, "Weights of one row"),
+  return chart({
+    width, height: 168, margin: { left: 2, right: 2, top: 46, bottom: 36 },
+    title: "Weights of one row", label: `Weights of one row: key ${top + 1} has ${fixed(weights[top], 3)}, the largest of ${weights.length}`,
+    x: { from: 0.5, to: weights.length + 0.5, ticks: [1, 4, 8, 12, 16], title: "Key" },
+    y: { from: 0, to: 1 },
+  }, ({ columns, level }) => [
     h("text", { class: "ic-axis", x: 0, y: 31 }, `key ${top + 1} gets ${fixed(weights[top], 3)}`),
-    h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.top, y2: edge.top }),
-    h("text", { class: "ic-axis", x: edge.right, y: edge.top - 5, "text-anchor": "end" }, "all of it: 1"),
-    h("path", { d: weights.map((weight, i) => `M${(x(i) - step * 0.38).toFixed(1)} ${edge.bottom}V${Math.min(y(weight), edge.bottom - 0.8).toFixed(1)}h${(step * 0.76).toFixed(1)}V${edge.bottom}z`).join(""), fill: "var(--ic-ink)" }),
-    h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.bottom, y2: edge.bottom }),
-    weights.map((_, i) => (i === 0 || (i + 1) % 4 === 0) && h("text", { class: "ic-axis", x: x(i), y: edge.bottom + 17, "text-anchor": "middle" }, String(i + 1))),
-    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 3, "text-anchor": "middle" }, "Key"),
-  );
+    level(1, "all of it: 1"),
+    columns(weights.map((weight, i) => [i + 1, Math.max(weight, 0.009)]), 0.76, { stroke: "var(--ic-ink)" }),
+    level(0),
+  ]);
 }
 
 /** Where the point's number stands off both curves: they part at d_k = 8, and one falls from there. */
@@ -168,36 +159,24 @@ function off(x, y, i, divide, edge) {
 /** The gradient that a typical row sends back to its scores, at every d_k: drag the point. */
 function gradientCurve(view, { width, set }) {
   const { plain, divided, now, other, widths, d_k, divide } = view;
-  const height = 196;
-  const edge = { left: 26, right: width - 12, top: 34, bottom: height - 38 };
   const last = widths.length - 1;
-  const at = (i) => edge.left + (i / last) * (edge.right - edge.left);
-  const y = (gradient) => edge.bottom - (gradient / TOP) * (edge.bottom - edge.top);
-  const drag = dragHandlers((share) => {
-    const along = clamp((share * width - edge.left) / (edge.right - edge.left), 0, 1);
-    set({ d_k: widths[Math.round(along * last)] });
-  });
-  const px = at(widths.indexOf(d_k));
-  const line = (curve) => curve.map(({ gradient }, i) => `${at(i).toFixed(1)},${y(gradient).toFixed(1)}`).join(" ");
-  const drawn = (curve, colour, active) => h("polyline", { points: line(curve), fill: "none", stroke: colour, "stroke-width": active ? 2.6 : 1.6, "stroke-linejoin": "round" });
-  const number = off(px, y(now.gradient), widths.indexOf(d_k), divide, edge);
-  return h("svg", { class: "ic-draggable", style: "margin-top:0.9rem", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Gradient norm of the scores against d_k: from ${norm(plain[0].gradient)} to ${norm(plain[last].gradient)} without the division, to ${norm(divided[last].gradient)} with it; ${norm(now.gradient)} now`, ...drag },
-    h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, width < 420 ? "Gradient norm, typical row" : "Gradient norm: what a typical row sends back to its scores"),
-    [0, 0.1, 0.2, 0.3].map((tick) => [
-      h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: y(tick), y2: y(tick) }),
-      h("text", { class: "ic-axis", x: edge.left - 6, y: y(tick), "text-anchor": "end", "dominant-baseline": "central" }, String(tick)),
-    ]),
-    widths.map((value, i) => i % 2 === 0 && h("text", { class: "ic-axis", x: at(i), y: edge.bottom + 16, "text-anchor": i === last ? "end" : "middle" }, String(value))),
-    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "d_k"),
-    h("line", { x1: px, x2: px, y1: edge.top, y2: edge.bottom, stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" }),
-    drawn(divided, DIVIDED, divide), drawn(plain, PLAIN, !divide),
-    h("text", { class: "ic-axis", x: at(last) - 12, y: y(Math.min(...divided.slice(6).map(({ gradient }) => gradient))) + 17, "text-anchor": "end", style: HALO }, "divided by √d_k"),
-    h("text", { class: "ic-axis", x: at(5) + 14, y: y(plain[5].gradient) - 4, style: HALO }, "undivided"),
-    h("circle", { cx: px, cy: y(other.gradient), r: 4.5, fill: "var(--ic-paper)", stroke: divide ? PLAIN : DIVIDED, "stroke-width": 2 }),
-    h("circle", { class: "ic-grip", cx: px, cy: y(now.gradient), r: 7, style: `fill:${colourOf(view)};stroke:var(--ic-paper)` }),
-    h("text", {
-      class: "ic-label", ...number, style: `${HALO};font-weight:600`,
-    }, norm(now.gradient).replace("under ", "<")),
-  );
+  const i = widths.indexOf(d_k);
+  const points = (curve) => curve.map(({ gradient }, at) => [at, gradient]);
+  return chart({
+    width, height: 196, style: "margin-top:0.9rem",
+    title: width < 420 ? "Gradient norm, typical row" : "Gradient norm: what a typical row sends back to its scores",
+    label: `Gradient norm of the scores against d_k: from ${norm(plain[0].gradient)} to ${norm(plain[last].gradient)} without the division, to ${norm(divided[last].gradient)} with it; ${norm(now.gradient)} now`,
+    x: { from: 0, to: last, ticks: range(last + 1).filter((at) => at % 2 === 0), text: (at) => String(widths[at]), title: "d_k" },
+    y: { from: 0, to: 0.36, ticks: [0, 0.1, 0.2, 0.3] },
+    onDrag: (at) => set({ d_k: widths[Math.round(at)] }),
+  }, ({ x, y, edge, line, mark, dot, grip }) => [
+    mark(i),
+    line(points(divided), { stroke: DIVIDED, "stroke-width": divide ? 2.6 : 1.6 }),
+    line(points(plain), { stroke: PLAIN, "stroke-width": divide ? 1.6 : 2.6 }),
+    legend("divided by √d_k", { x: x(last) - 12, y: y(Math.min(...divided.slice(6).map(({ gradient }) => gradient))) + 17, "text-anchor": "end" }),
+    legend("undivided", { x: x(5) + 14, y: y(plain[5].gradient) - 4 }),
+    dot(i, other.gradient, { r: 4.5, fill: "var(--ic-paper)", stroke: divide ? PLAIN : DIVIDED, "stroke-width": 2 }),
+    grip(i, now.gradient, colourOf(view)),
+    note(norm(now.gradient).replace("under ", "<"), off(x(i), y(now.gradient), i, divide, edge)),
+  ]);
 }

@@ -2,12 +2,11 @@
 // weight.
 
 import { bar } from "../lib/bars.js";
-import { clamp } from "../lib/controls.js";
+import { chart } from "../lib/chart.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { entropy, softmax } from "../lib/math.js";
-import { dragHandlers } from "../lib/pointer.js";
 
 const COLOURS = [1, 2, 3, 4, 5, 6, 7].map((i) => `var(--ic-${i})`).concat("var(--ic-text)");
 
@@ -115,35 +114,24 @@ function share({ weights, plain, temperature }, i, width, height = 26) {
 }
 
 function entropyCurve({ curve, temperature, spread, uniform, scores }, { width, set }) {
-  const height = 158;
-  const edge = { left: 8, right: width - 10, top: 40, bottom: height - 36 };
-  const [coldest, hottest] = [curve[0].T, curve.at(-1).T];
-  const x = (T) => edge.left + (Math.log(T / coldest) / Math.log(hottest / coldest)) * (edge.right - edge.left);
-  const y = (nats) => edge.bottom - (nats / uniform) * (edge.bottom - edge.top);
-  const drag = dragHandlers((at) => {
-    const along = clamp((at * width - edge.left) / (edge.right - edge.left), 0, 1);
-    set({ temperature: clamp(Number((coldest * (hottest / coldest) ** along).toPrecision(2)), coldest, hottest) });
-  });
-  const [px, py] = [x(temperature), y(spread)];
-  const below = py < edge.top + 14;
-  const leftwards = below ? px > edge.right - 110 : px > 110; // a rising curve is below the point at the left
   const lowAtRight = curve[Math.round(0.75 * (curve.length - 1))].spread < 0.35 * uniform;
-  const zeroLeft = lowAtRight && px > edge.left + 210; // the text keeps off the curve and the point
-  const zeroFits = zeroLeft || !lowAtRight;
-  return h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Entropy against temperature: ${fixed(spread)} nats at T = ${number(temperature)}, between 0 and ${fixed(uniform)}`, ...drag },
-    h("rect", { width, height, fill: "transparent" }),
-    h("text", { class: "ic-axis", x: 0, y: 13 }, "Entropy (nats)"),
-    h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.top, y2: edge.top }),
-    h("text", { class: "ic-axis", x: edge.left, y: edge.top - 6 }, `ln ${scores.length} = ${fixed(uniform)}: an even split`),
-    h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: edge.bottom, y2: edge.bottom }),
-    zeroFits && h("text", { class: "ic-axis", x: zeroLeft ? edge.left : edge.right, y: edge.bottom - 6, "text-anchor": zeroLeft ? "start" : "end" }, "0: one key takes all"),
-    h("polyline", { points: curve.map((point) => `${x(point.T).toFixed(1)},${y(point.spread).toFixed(1)}`).join(" "), fill: "none", stroke: "var(--ic-ink)", "stroke-width": 2.2, "stroke-linejoin": "round" }),
-    [0.05, 0.2, 1, 5, 20].map((T) => h("text", { class: "ic-axis", x: x(T), y: edge.bottom + 16, "text-anchor": T === coldest ? "start" : T === hottest ? "end" : "middle" }, String(T))),
-    h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Temperature T"),
-    h("circle", { class: "ic-grip", cx: px, cy: py, r: 7, style: "fill:var(--ic-ink);stroke:var(--ic-paper)" }),
-    h("text", {
-      class: "ic-label", x: px + (leftwards ? -12 : 12), y: py + (below ? 20 : -10), "text-anchor": leftwards ? "end" : "start",
-      style: "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px;font-weight:600",
-    }, `entropy ${fixed(spread)}`),
-  );
+  return chart({
+    width, height: 158, margin: { left: 8, right: 10, top: 40, bottom: 36 },
+    title: "Entropy (nats)", label: `Entropy against temperature: ${fixed(spread)} nats at T = ${number(temperature)}, between 0 and ${fixed(uniform)}`,
+    x: { from: curve[0].T, to: curve.at(-1).T, log: true, ticks: [0.05, 0.2, 1, 5, 20], title: "Temperature T" },
+    y: { from: 0, to: uniform },
+    onDrag: (T) => set({ temperature: Number(T.toPrecision(2)) }),
+  }, ({ x, y, edge, line, level, grip, beside }) => {
+    const px = x(temperature);
+    const below = y(spread) < edge.top + 14;
+    const left = below ? px > edge.right - 110 : px > 110; // a rising curve is below the point at the left
+    const zeroLeft = lowAtRight && px > edge.left + 210; // the text keeps off the curve and the point
+    return [
+      level(uniform, `ln ${scores.length} = ${fixed(uniform)}: an even split`, { left: true }),
+      level(0, (zeroLeft || !lowAtRight) && "0: one key takes all", { left: zeroLeft }),
+      line(curve.map(({ T, spread: nats }) => [T, nats]), { stroke: "var(--ic-ink)" }),
+      grip(temperature, spread, "var(--ic-ink)"),
+      beside(`entropy ${fixed(spread)}`, temperature, spread, { left, below }),
+    ];
+  });
 }

@@ -59,6 +59,15 @@ const KINDS = {
       h("input", { id, type: "checkbox", checked: value, "data-trait": spec.trait, onchange: (event) => change(event.target.checked) }),
       h("label", { for: id }, spec.label),
     ),
+  text: ({ spec, value, change, id }) =>
+    h("div", { class: "ic-control ic-wide ic-text-field", key: spec.trait },
+      h("label", { for: id }, spec.label),
+      h("input", {
+        id, type: "text", value, maxlength: spec.max_length, list: `${id}-examples`, "data-trait": spec.trait, autocomplete: "off",
+        autocapitalize: "none", autocorrect: "off", spellcheck: "false", oninput: (event) => change(event.target.value),
+      }),
+      h("datalist", { id: `${id}-examples` }, optionsOf(spec)),
+    ),
   "number-list": ({ spec, value, change, id, i }) => {
     if (i === undefined && spec.columns) {
       return h("fieldset", { class: "ic-matrix", key: spec.trait, style: `--columns:${spec.columns}` }, h("legend", {}, spec.label),
@@ -72,10 +81,11 @@ const KINDS = {
   },
 };
 
-const described = new WeakMap(); // once for each select, since its options stay
+const described = new WeakMap(); // once for each control, since its options stay
 
 function optionsOf(spec) {
-  if (!described.has(spec)) described.set(spec, spec.options.map(({ value, text }) => h("option", { value }, text)));
+  const options = spec.options ?? spec.examples.map((value) => ({ value, text: value }));
+  if (!described.has(spec)) described.set(spec, options.map(({ value, text }) => h("option", { value }, text)));
   return described.get(spec);
 }
 

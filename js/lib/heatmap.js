@@ -38,9 +38,10 @@ export function textOn({ fill, "fill-opacity": opacity = 1 }) {
 
 /** matrix [rows][columns] as an SVG with labels on both sides.
  *  rows, columns: label texts. width: of the whole drawing in px. fill(value, i, j): see above.
- *  values: print the numbers in the cells where they fit. chosen: { row, column } gets an outline.
+ *  values: print the numbers in the cells where they fit. chosen: { row, column } gets an outline;
+ *  framed: so does each of these.
  *  onPick(i, j): a cell was clicked or pointed at. label: for assistive technology. */
-export function heatmap({ matrix, rows, columns, width, fill = weightFill, values = false, chosen, onPick, label, maxCell = 44, decimals = 2 }) {
+export function heatmap({ matrix, rows, columns, width, fill = weightFill, values = false, chosen, framed = [], onPick, label, maxCell = 44, decimals = 2 }) {
   const left = 10 + 8.2 * Math.min(Math.max(...rows.map((text) => text.length)), 14);
   const reach = 5.4 * Math.min(Math.max(...columns.map((text) => text.length)), 14); // at 45°
   const right = 0.62 * (14 + reach); // slanted labels reach past the last column
@@ -71,10 +72,10 @@ export function heatmap({ matrix, rows, columns, width, fill = weightFill, value
       x: at(i, j).x + (size - 1) / 2, y: at(i, j).y + (size - 1) / 2, "text-anchor": "middle", "dominant-baseline": "central",
       class: `ic-cell-text ${textOn(shaded(fill(value, i, j)))}`,
     }, fixed(value, decimals)))),
-    chosen?.row !== undefined && h("rect", {
-      class: "ic-chosen", ...at(chosen.row, chosen.column ?? 0), rx: 3,
-      width: (chosen.column === undefined ? size * columns.length : size) - 1, height: size - 1,
-    }),
+    [...framed, ...(chosen?.row === undefined ? [] : [chosen])].map(({ row, column }) => h("rect", {
+      class: "ic-chosen", ...at(row, column ?? 0), rx: 3,
+      width: (column === undefined ? size * columns.length : size) - 1, height: size - 1,
+    })),
   );
 }
 

@@ -23,6 +23,7 @@ Syntax-Sensitive Dependencies" (agreement), and Levesque, Davis and Morgenstern 
 Winograd Schema Challenge" (it).
 """
 
+import functools
 import hashlib
 import math
 import random
@@ -93,11 +94,16 @@ def every_sentence(family: str, split: str = "train") -> list[Sentence]:
     """All sentences that the grammar has for a family in a split, in a fixed order."""
     checks.one_of("family", family, FAMILIES)
     checks.one_of("split", split, SPLITS)
+    return list(_spelled_out(family, split))
+
+
+@functools.cache  # every step of a training draws from them
+def _spelled_out(family: str, split: str) -> tuple[Sentence, ...]:
     grammar = GRAMMAR[family]
     if split in ("longer", "cue_after"):
-        return [sentence for _, sentence in grammar(split)]
+        return tuple(sentence for _, sentence in grammar(split))
     held_out = split == "held_out"
-    return [each for combination, each in grammar("train") if _is_held_out(combination) == held_out]
+    return tuple(s for combination, s in grammar("train") if _is_held_out(combination) == held_out)
 
 
 def vocabulary() -> tuple[str, ...]:

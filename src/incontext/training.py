@@ -41,6 +41,7 @@ from incontext.transformer import Decoder, DecoderOutput, Encoder
 
 PADDING, HIDDEN = "[PAD]", "[HIDDEN]"
 LOSSES = ("answer", "every word")
+RECORDED = Path(__file__).with_name("recorded")  # runs that chapters read
 
 
 class Vocabulary:

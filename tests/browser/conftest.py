@@ -9,14 +9,49 @@ import pytest
 import site_under_test as site
 from playwright.sync_api import Page, sync_playwright
 
+# The browser itself has no network: were every request handed to Python, each page would take twice
+# as long to load.
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+FORGET = "if (location.protocol !== 'about:') { localStorage.clear(); sessionStorage.clear(); }"
+IDLE = 3  # tabs that are kept for a next visit: a new one takes longer to open than a page to load
+
 
 @dataclass
 class Visit:
-    """A page, and what it asked for or complained about while it was open."""
+    """A tab, and what its pages asked for or complained about."""
 
     page: Page
     base: str
     complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.page.context.on("request", self._note_request)
+        self.page.on("console", self._note_console)
+        self.page.on("response", self._note_response)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+
+    def _note_request(self, request):
+        if not request.url.startswith((self.base, "data:", "blob:", "about:")):
+            self.complaints.append(f"asked for {request.url}")
+
+    def _note_console(self, message):
+        if message.type == "error":
+            self.complaints.append(f"console: {message.text}")
+
+    def _note_response(self, response):
+        if response.status >= 400:
+            self.complaints.append(f"{response.status} {response.url}")
+
+    def end(self) -> list[str]:
+        """Leaves nothing to the next visit in the same tab. What was complained about."""
+        self.page.unroute_all()
+        self.page.emulate_media(media="null")
+        self.page.evaluate(FORGET)
+        complaints, self.complaints = self.complaints, []
+        self.page.goto("about:blank")
+        self.page.mouse.up()
+        self.page.mouse.move(-1, -1)
+        return complaints
 
     def open(self, chapter: str) -> None:
         self.page.goto(f"{self.base}/{chapter}.html")
@@ -35,12 +70,19 @@ class Visit:
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**site.LAUNCH)
+        options = {**site.LAUNCH, "args": [*site.LAUNCH["args"], OFFLINE]}
+        launched = playwright.chromium.launch(**options)
         yield launched
         launched.close()
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Each page arrives as at the first visit: nothing is kept by the browser."""
+
+    def end_headers(self):
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
     def log_message(self, *args):
         pass
 
@@ -58,38 +100,37 @@ def served(tmp_path_factory):
     server.shutdown()
 
 
+@pytest.fixture(scope="session")
+def idle():
+    """(how it was opened, Visit) of the tabs that the last tests have left."""
+    return []
+
+
 @pytest.fixture
-def visit(browser, served):
-    """visit("http" or "file", width=…, dark=…) gives a Visit; what went wrong fails the test."""
+def visit(browser, served, idle):
+    """visit("http" or "file", width=…, color_scheme=…) gives a Visit; what went wrong fails the
+    test. fresh: in a tab that nobody has used and nobody will, for scripts that stay in it."""
     opened = []
 
-    def start(kind: str = "http", width: int = 1280, height: int = 900, **options) -> Visit:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        base = served if kind == "http" else site.SITE.as_uri()
-        one = Visit(context.new_page(), base)
-
-        def guard(route):
-            url = route.request.url
-            if url.startswith((base, "data:", "blob:")):
-                route.continue_()
-            else:
-                one.complaints.append(f"asked for {url}")
-                route.abort()
-
-        context.route("**/*", guard)
-        one.page.on(
-            "console",
-            lambda m: one.complaints.append(f"console: {m.text}") if m.type == "error" else None,
-        )
-        one.page.on(
-            "response",
-            lambda r: one.complaints.append(f"{r.status} {r.url}") if r.status >= 400 else None,
-        )
-        one.page.on("pageerror", lambda error: one.complaints.append(f"error: {error}"))
-        opened.append((context, one))
-        return one
+    def start(kind: str = "http", width: int = 1280, height: int = 900, fresh=False, **options):
+        options["viewport"] = {"width": width, "height": height}
+        how = {"kind": kind, "fresh": fresh, **options}
+        known = next((one for one in idle if one[0] == how and not fresh), None)
+        if known:
+            idle.remove(known)
+        else:
+            page = browser.new_context(**options).new_page()
+            known = how, Visit(page, served if kind == "http" else site.SITE.as_uri())
+        opened.append(known)
+        return known[1]
 
     yield start
-    for context, one in opened:
-        context.close()
-        assert not one.complaints, one.complaints
+    for how, one in opened:
+        complaints = one.end()
+        if how["fresh"] or complaints:
+            one.page.context.close()
+        else:
+            idle.append((how, one))
+        assert not complaints, complaints
+    while len(idle) > IDLE:
+        idle.pop(0)[1].page.context.close()

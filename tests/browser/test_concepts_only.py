@@ -73,7 +73,7 @@ def test_one_cell_unfolds_by_keyboard(visit):
 
 @pytest.mark.parametrize("kind", ["http", "file"])
 def test_it_is_kept_between_pages_and_there_at_the_first_paint(visit, kind):
-    one = visit(kind)
+    one = visit(kind, fresh=True)
     one.open("chapters/scaling")
     one.page.get_by_role("button", name="Concepts only").click()
     one.page.add_init_script(
@@ -92,7 +92,7 @@ def test_it_is_kept_between_pages_and_there_at_the_first_paint(visit, kind):
 
 
 def test_without_storage_links_carry_it(visit):
-    one = visit()
+    one = visit(fresh=True)
     one.page.add_init_script(
         """for (const name of ["getItem", "setItem", "removeItem"]) {
           const usual = Storage.prototype[name];

@@ -10,6 +10,7 @@ from explorable_page import (
     settle,
     some_values,
     state,
+    still,
     table,
 )
 
@@ -109,6 +110,9 @@ def move_with_keys(page, where, control: dict) -> None:
         page.keyboard.press("Space")
     elif kind == "number-list":
         page.keyboard.press("ArrowUp")
+    elif kind == "text":
+        page.keyboard.press("End")
+        page.keyboard.press("Backspace")
     elif kind == "select":
         at = where.evaluate("node => node.selectedIndex")
         page.keyboard.press("ArrowDown" if at == 0 else "ArrowUp")
@@ -134,12 +138,13 @@ HEARD = """figure => {
 def test_the_sentence_is_seen_at_once_and_spoken_after_the_last_change(visit, chapter):
     one = visit()
     one.open(chapter)
-    for figure, spec in zip(one.mount_all(), site.specs(chapter), strict=True):
+    figures = one.mount_all()
+    one.page.wait_for_timeout(600)
+    for figure, spec in zip(figures, site.specs(chapter), strict=True):
         slider = figure.locator("input[type=range]").first
         spoken = figure.locator("output[aria-live=polite]")
         if not slider.count():
             continue
-        one.page.wait_for_timeout(600)
         assert spoken.text_content() == seen(figure), "said from the start, for who comes to read"
         figure.evaluate(HEARD)
         before = seen(figure)
@@ -349,8 +354,8 @@ def test_axe_finds_nothing(visit, chapter, scheme):
     one = visit(color_scheme=scheme)
     one.open(chapter)
     one.mount_all()
-    one.page.evaluate("window.scrollTo(0, 0)")
-    one.page.wait_for_timeout(300)
+    one.page.evaluate("window.scrollTo({ top: 0, behavior: 'instant' })")
+    still(one.page)
     assert one.page.locator("html").get_attribute("data-theme") == scheme
     check_with_axe(one.page)
 
@@ -361,21 +366,13 @@ def test_nothing_overflows(visit, chapter, width):
     one = visit(width=width)
     one.open(chapter)
     one.mount_all()
-    one.page.wait_for_timeout(100)
+    still(one.page)
     over = one.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert over <= 0, f"{chapter} is {over} px too wide at {width} px"
     for figure in one.page.locator("figure.explorable").all():
         picture = figure.locator(".ic-picture")
         wide = picture.evaluate("node => node.scrollWidth - node.clientWidth")
         assert wide <= 1, figure.get_attribute("data-explorable")
-
-
-IDLE = """figure => new Promise(done => {
-  let last = performance.now();
-  new ResizeObserver(() => { last = performance.now(); }).observe(figure);
-  const look = () => (performance.now() - last > 700 ? done() : setTimeout(look, 50));
-  look();
-})"""
 
 
 def selects(spec: dict) -> list[dict]:
@@ -390,7 +387,7 @@ def test_a_choice_does_not_move_the_page_below(visit, chapter, width):
     one.open(chapter)
     for figure, spec in zip(one.mount_all(), site.specs(chapter), strict=True):
         figure.scroll_into_view_if_needed()
-        figure.evaluate(IDLE)
+        still(one.page)
         for control in selects(spec):
             height = figure.bounding_box()["height"]
             picture = figure.locator(".ic-picture").bounding_box()["height"]
@@ -400,7 +397,7 @@ def test_a_choice_does_not_move_the_page_below(visit, chapter, width):
                 assert grown == pytest.approx(0, abs=0.5) or grown > 0.14 * picture, spec["name"]
                 height += grown
             figure.get_by_role("button", name="Reset").click()
-            figure.evaluate(IDLE)
+            still(one.page)
 
 
 @pytest.mark.parametrize("chapter", PAGES[:1])

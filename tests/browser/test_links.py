@@ -153,7 +153,7 @@ SCROLL_THROUGH = """async () => {
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("chapter", site.chapters())
 def test_nothing_shifts_on_arrival_or_on_the_way_down(visit, chapter, size):
-    one = visit("http", *SIZES[size])
+    one = visit("http", *SIZES[size], fresh=True)
     one.page.add_init_script(SHIFTS)
     one.open(chapter)
     shifts = one.page.evaluate(SCROLL_THROUGH)

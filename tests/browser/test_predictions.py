@@ -2,7 +2,7 @@
 
 import pytest
 import site_under_test as site
-from explorable_page import check_with_axe
+from explorable_page import check_with_axe, still
 
 PAGES = [chapter for chapter in site.chapters() if site.predictions(chapter)]
 
@@ -109,6 +109,6 @@ def test_axe_finds_nothing_in_answered_questions(visit, chapter, scheme):
             right = (right + 1) % len(spec["options"])
         commit(block, spec, right)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.wait_for_timeout(600)  # what unfolds fades in
+    still(page)  # what unfolds fades in
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     check_with_axe(page)

@@ -5,6 +5,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 import site_under_test as site
+from explorable_page import still
 from matplotlib.image import imread
 
 WIDE, PHONE = {"width": 1280}, {"width": 390, "height": 844, "has_touch": True}
@@ -127,7 +128,7 @@ def test_the_search_page_fits_320_pixels(visit, kind):
     one = visit(kind, width=320)
     for query in ("", "softmax", "WordInContext", "explorables", "permutation+equivariance"):
         one.page.goto(f"{one.base}/search.html?q={query}")
-        one.page.wait_for_timeout(1500)
+        one.page.wait_for_load_state("networkidle")  # half a second after the last summary came
         assert sideways(one.page) <= 0, query
 
 
@@ -137,7 +138,7 @@ def test_no_page_scrolls_sideways_at_320_pixels(visit, chapter):
     one.open(chapter)
     one.mount_all()
     one.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    one.page.wait_for_timeout(200)
+    still(one.page)
     assert sideways(one.page) <= 0
 
 

@@ -40,7 +40,7 @@ def values(figure) -> list:
 def in_the_middle(element) -> dict:
     """Scrolls it there; where it is then."""
     element.evaluate("node => node.scrollIntoView({ block: 'center', behavior: 'instant' })")
-    element.page.wait_for_timeout(100)
+    settle(element)
     return element.bounding_box()
 
 

@@ -22,6 +22,9 @@ def candidates(control: dict) -> list:
         return [option["value"] for option in control["options"]]
     if kind == "toggle":
         return [True, False]
+    if kind == "text":
+        first, *others = control["examples"]
+        return ["", f"zzz {first}", f"{first} zzz {first}", *others, first]
     if kind == "number-list":
         low, high = max(control["minimum"], -3.0), min(control["maximum"], 5.0)
         shorter = [high, *[low] * (control["min_length"] - 1)]

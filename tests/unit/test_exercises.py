@@ -117,9 +117,9 @@ def test_chapter_has_three_to_five_rated_exercises_each_with_hint_solution_and_c
         assert cells and all("source_hidden: true" in cell for cell in cells), (
             f"{label}: in a notebook its solution is not folded"
         )
-        used = re.findall(r"exercises\.(check_\w+)\(", after)
+        used = re.findall(r"exercises\.((?:check|run)_\w+)\(", after)
         assert len(used) >= 2, f"{label}: the starter and the solution call a check"
-        assert set(used) <= set(CHECKS)
+        assert set(used) <= {*CHECKS, "run_encoder_on", "run_decoder_on"}
 
 
 def test_every_check_is_used_and_every_label_is_its_own():

@@ -19,8 +19,11 @@ FIELD_LABELS = {
     "Exclude inputs", "Margin", "Target weight", "d_model", "Base", "Offset", "Pair", "Distance",
     "Divide by √d_k", "Causal mask", "Query", "Key", "Value", "Prompt", "Top-k",
     "Top-p", "Seed", "Draws",
-    "Loss", "Start", "Learning rate",
+    "Query matrix", "Key matrix", "Value matrix",
+    "Loss", "Start", "Learning rate", "Beginning", "Greedy", "New words at most",
     "Reading", "Families", "Positions", "Residual stream", "Layers", "Prediction",
+    "Patient",
+    "Trained weights",
 }  # fmt: skip
 
 
@@ -146,6 +149,7 @@ def test_out_of_range_is_refused_by_name(explorable):
             "steps": lambda c: -1,
             "select": lambda c: "no such option",
             "toggle": lambda c: "perhaps",
+            "text": lambda c: "x" * (c["max_length"] + 1),
             "number-list": lambda c: [c["maximum"] + 1] * c["min_length"],
         }[control["kind"]](control)
         before = explorable.values()

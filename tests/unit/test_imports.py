@@ -26,8 +26,10 @@ MODULES_OF = {
     "transformer-block": ["config", "block", "transformer"],
     "reading-attention": ["reading", "pretrained"],
     "training": ["corpus", "training"],
+    "clinic": ["clinic", "training"],
+    "fine-tuning": ["fine_tuning", "which_bank", "pretrained"],
 }
-WITHOUT_OWN_MODULE = ["index", "fine-tuning", "variations"]
+WITHOUT_OWN_MODULE = ["index", "variations"]
 
 
 def imported(tree: ast.AST) -> set[str]:

@@ -4,12 +4,24 @@ One file for each chapter; `checking.py` holds what they share.
 """
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
+from .clinic import (
+    check_mended_attention,
+    check_mended_loss,
+    check_mended_positions,
+    check_own_test,
+)
 from .contextual_embeddings import (
     check_best_layer,
     check_changed,
     check_mixture,
     check_most_missed,
     check_two_words,
+)
+from .fine_tuning import (
+    check_frozen_step,
+    check_mended_batches,
+    check_own_task,
+    check_pool,
 )
 from .learning import check_descent, check_mended, check_new_word, check_skip_gram_loss
 from .multi_head_attention import (
@@ -26,6 +38,7 @@ from .positional_encoding import (
     check_shift,
     check_sinusoids,
 )
+from .real_models import run_decoder_on, run_encoder_on
 from .scaling import (
     check_log_log_slope,
     check_scaled_scores,
@@ -41,6 +54,14 @@ from .softmax_temperature import (
     check_softmax,
 )
 from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
+from .training import (
+    check_answer_loss,
+    check_every_word_loss,
+    check_own_family,
+    check_sampler,
+    check_training_step,
+    train_with,
+)
 
 __all__ = [
     "FunctionCheck",
@@ -51,6 +72,7 @@ __all__ = [
     "check_alibi",
     "check_alibi_distance",
     "check_analogy",
+    "check_answer_loss",
     "check_attention",
     "check_best_layer",
     "check_causal_weights",
@@ -61,17 +83,28 @@ __all__ = [
     "check_descent",
     "check_dilution_margin",
     "check_entropy",
+    "check_every_word_loss",
+    "check_frozen_step",
     "check_head_parameters",
     "check_listener",
     "check_log_log_slope",
     "check_love",
     "check_mended",
+    "check_mended_attention",
+    "check_mended_batches",
+    "check_mended_loss",
+    "check_mended_positions",
     "check_mixture",
     "check_most_missed",
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_own_family",
+    "check_own_task",
+    "check_own_test",
+    "check_pool",
     "check_rotate",
+    "check_sampler",
     "check_scaled_scores",
     "check_shift",
     "check_sinusoids",
@@ -79,9 +112,13 @@ __all__ = [
     "check_softmax",
     "check_split_heads",
     "check_sums",
+    "check_training_step",
     "check_two_ahead",
     "check_two_words",
     "check_undivided_sentence",
     "check_undoing_temperature",
     "check_uniform_spread",
+    "run_decoder_on",
+    "run_encoder_on",
+    "train_with",
 ]

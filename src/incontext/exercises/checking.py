@@ -7,7 +7,7 @@ import copy
 import math
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,16 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found. True where the exercise is solved; shows its message."""
+    """What a check found. True where the exercise is solved; shows its message.
+
+    attentions, text: what a real model gave with the reader's attention (``real_models.py``).
+    """
 
     passed: bool
     message: str
     mark: str = "✗"
+    attentions: tuple[Tensor, ...] | None = field(default=None, compare=False)
+    text: str | None = None
 
     def __bool__(self) -> bool:
         return self.passed
@@ -65,12 +70,12 @@ class FunctionCheck:
             return Verdict(
                 False,
                 f"{self.name} takes your function itself, without calling it, as in"
-                f" {self.name}(my_function). It got {_in_words(solution)}.",
+                f" {self.name}(my_function). It got {in_words(solution)}.",
             )
         title = getattr(solution, "__name__", "your function")
         outcomes = [_run(solution, case) for case in self.cases]
         if any(one.value is None or one.value is Ellipsis for one in outcomes if not one.error):
-            return _not_yet(f"{title} returns nothing so far. Your code goes there.")
+            return not_yet(f"{title} returns nothing so far. Your code goes there.")
         expected = [_run(self.reference, case) for case in self.cases]
         if all(map(self._agree, outcomes, expected)):
             changed = next((one.changed for one in outcomes if one.changed is not None), None)
@@ -104,12 +109,12 @@ class FunctionCheck:
         )
 
     def _difference(self, title: str, number: int, one: "_Outcome", right: "_Outcome") -> str:
-        where = f"test call {number} of {len(self.cases)}, with {_in_words(right.arguments)}"
+        where = f"test call {number} of {len(self.cases)}, with {in_words(right.arguments)}"
         if one.error:
             return f"{title} raised {type(one.error).__name__}: {one.error} ({where})"
         got, wanted = _numbers(one.value), _numbers(right.value)
         if got is None:
-            return f"{title} returned {_in_words(one.value)}, and numbers were expected ({where})"
+            return f"{title} returned {in_words(one.value)}, and numbers were expected ({where})"
         if len(got) != len(wanted):
             return f"{title} returned {len(got)} results, and {len(wanted)} were expected ({where})"
         for i, (a, b) in enumerate(zip(got, wanted, strict=True), start=1):
@@ -146,7 +151,7 @@ class ValueCheck:
     def __call__(self, answer: Any) -> Verdict:
         if answer is None or answer is Ellipsis:
             dots = "None" if answer is None else "the dots"
-            return _not_yet(f"give {self.name} your answer in place of {dots}.")
+            return not_yet(f"give {self.name} your answer in place of {dots}.")
         expected = self.reference()
         if self._same(answer, expected):
             return Verdict(True, self.praise, "✓")
@@ -168,7 +173,7 @@ class ValueCheck:
             return f"{answer!r} is not it."
         got, wanted = _answer(answer), _answer(expected)
         if got is None:
-            return f"{self.name} got {_in_words(answer)}, and a number is expected."
+            return f"{self.name} got {in_words(answer)}, and a number is expected."
         if got.shape != wanted.shape:
             return f"{got.numel()} numbers came, and {wanted.numel()} are expected."
         if got.ndim == 0:
@@ -223,13 +228,13 @@ def _answer(value: Any) -> Tensor | None:
         return None
 
 
-def _not_yet(message: str) -> Verdict:
+def not_yet(message: str) -> Verdict:
     return Verdict(False, f"Not yet: {message}", "…")
 
 
-def _in_words(value: Any) -> str:
+def in_words(value: Any) -> str:
     if isinstance(value, tuple):
-        return ", ".join(map(_in_words, value))
+        return ", ".join(map(in_words, value))
     if isinstance(value, Tensor | np.ndarray):
         return f"a tensor of shape {list(value.shape)}"
     if isinstance(value, float | int | str | bool) or value is None:

@@ -123,7 +123,7 @@ check_multi_head = FunctionCheck(
         Mistake(
             "softmax over the wrong axis",
             _attend(dim=-2),
-            "Each *column* of a map sums to one. A query shares its weight out over the keys, the"
+            "Each column of a map sums to one. A query shares its weight out over the keys, the"
             " last axis.",
         ),
         Mistake(
@@ -254,7 +254,7 @@ check_two_ahead = ValueCheck(
         ),
         Mistake(
             "two back", lambda: _best_head(-2),
-            "This head looks two words *back*. ahead counts from the query to the key, so what lies"
+            "This head looks two words back. ahead counts from the query to the key, so what lies"
             " to the right of the query has a positive sign.",
         ),
         Mistake(

@@ -68,7 +68,7 @@ check_attention = FunctionCheck(
         Mistake(
             "softmax over the wrong axis",
             _attention(dim=-2),
-            "Each *column* of your weights sums to one. A query shares its weight out over the"
+            "Each column of your weights sums to one. A query shares its weight out over the"
             " keys, which lie along the last axis: dim=-1.",
         ),
         Mistake(
@@ -114,7 +114,7 @@ check_causal_weights = FunctionCheck(
         Mistake(
             "inverted mask",
             _masked(lambda s, allowed: s.masked_fill(~allowed.mT, -torch.inf)),
-            "Each of your tokens sees itself and the *later* ones. Keep the lower triangle: tril.",
+            "Each of your tokens sees itself and the later ones. Keep the lower triangle: tril.",
         ),
         Mistake(
             "inverted mask, True taken for “may not”",
@@ -122,13 +122,13 @@ check_causal_weights = FunctionCheck(
                 lambda s, allowed: s.masked_fill(allowed, -torch.inf),
                 weights=lambda s: torch.softmax(s, -1),
             ),
-            "You filled with −∞ where the mask is True, which here means *may attend*. So the last"
+            "You filled with −∞ where the mask is True, which here means may attend. So the last"
             " token sees nobody, and its row is NaN. Fill where ~mask.",
         ),
         Mistake(
             "inverted mask, with the package's softmax",
             _masked(lambda s, allowed: s.masked_fill(allowed, -torch.inf)),
-            "You filled with −∞ where the mask is True, which here means *may attend*. So the last"
+            "You filled with −∞ where the mask is True, which here means may attend. So the last"
             " token sees nobody, and its row is all zeros. Fill where ~mask.",
         ),
         Mistake(

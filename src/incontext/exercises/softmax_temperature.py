@@ -56,7 +56,7 @@ check_softmax = FunctionCheck(
         Mistake(
             "softmax over the wrong axis",
             lambda scores, temperature: softmax(scores, temperature, dim=-2),
-            "Each *column* of your weights sums to one. A row holds the scores of one query, and"
+            "Each column of your weights sums to one. A row holds the scores of one query, and"
             " the weights are shared out along it, the last axis: dim=-1.",
         ),
         Mistake(
@@ -255,7 +255,7 @@ check_cooled_head = ValueCheck(
     mistakes=[
         Mistake(
             "the inverse", lambda: 1 / _cooled_to(1.0),
-            "By this number the scores must be *multiplied*. The temperature divides them.",
+            "By this number the scores must be multiplied. The temperature divides them.",
         ),
         Mistake(
             "the weights were taken for scores", lambda: _cooled_to(1.0, of_weights=True),
@@ -264,7 +264,7 @@ check_cooled_head = ValueCheck(
         ),
         Mistake(
             "one bit", lambda: _cooled_to(math.log(2)),
-            "At this temperature it has one *bit*, 0.69 nats. One nat was asked for.",
+            "At this temperature it has one bit, 0.69 nats. One nat was asked for.",
         ),
     ],
     praise="Its scores would have to be six times as large.",

@@ -5,12 +5,16 @@ from .analogy import Analogy
 from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
+from .clinic import Clinic
 from .descent import Descent
+from .fine_tuning import FineTuning
 from .layer_heads import LayerHeads
 from .multi_head import MultiHead
 from .next_token import NextToken
 from .positions import Positions
+from .projection_bench import ProjectionBench
 from .rotary import Rotary
+from .sampling import Sampling
 from .scaling import Scaling
 from .softmax_temperature import SoftmaxTemperature
 from .training import Training
@@ -23,12 +27,16 @@ __all__ = [
     "AttentionByHand",
     "AttentionDilution",
     "AttentionLens",
+    "Clinic",
     "Descent",
+    "FineTuning",
     "LayerHeads",
     "MultiHead",
     "NextToken",
     "Positions",
+    "ProjectionBench",
     "Rotary",
+    "Sampling",
     "Scaling",
     "SoftmaxTemperature",
     "Training",

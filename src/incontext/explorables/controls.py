@@ -7,7 +7,7 @@ values outside the range with a `TraitError` that names the trait.
 
 from collections.abc import Sequence
 
-from traitlets import Bool, CFloat, CInt, Enum, List, TraitType
+from traitlets import Bool, CFloat, CInt, Enum, List, TraitType, Unicode
 
 
 def _declare(trait: TraitType, kind: str, label: str, **details) -> TraitType:
@@ -70,6 +70,30 @@ def select(label: str, default: str, options: dict[str, str] | Sequence[str]) ->
 def toggle(label: str, default: bool) -> Bool:
     """On or off: a native checkbox."""
     return _declare(Bool(default), "toggle", label)
+
+
+class Line(Unicode):
+    """A text of one line with at most so many characters."""
+
+    def __init__(self, default: str, max_length: int, **kwargs):
+        super().__init__(default, **kwargs)
+        self.max_length = max_length
+        self.info_text = f"one line of at most {max_length} characters"
+
+    def validate(self, obj, value):
+        value = super().validate(obj, value)
+        if len(value) > self.max_length or len(value.splitlines()) > 1:
+            self.error(obj, value)
+        return value
+
+
+def text(label: str, default: str, *, max_length: int, examples: Sequence[str]) -> Line:
+    """Words to type, in one line. `examples` are offered; what may be read is the explorable's to
+    say.
+    """
+    return _declare(
+        Line(default, max_length), "text", label, max_length=max_length, examples=list(examples)
+    )
 
 
 def number_list(
