@@ -4,8 +4,9 @@
 
 The page's own engine trains in Node, with the seed that the controls start with: on all four
 families, which is what is seen at first, and on two, which stands behind a new run on those. So a
-part that is taken away is the only difference. Some two minutes on one core. Run it again when the engine, the corpus or a size changes, and commit the file. A test
-trains the first steps anew and compares, and loads the model of a run into PyTorch.
+part that is taken away is the only difference. Some two minutes on one core. Run it again when the
+engine, the corpus or a size changes, and commit the file. A test trains the first steps anew and
+compares, and loads the model of a run into PyTorch.
 """
 
 import json

@@ -34,7 +34,12 @@ def choices(**others):
 
 CASES = {
     "left to right": {"families": "all"},
-    "both sides, three layers": {"families": "all", "reading": "both-sides", "layers": 3, "heads": 2},
+    "both sides, three layers": {
+        "families": "all",
+        "reading": "both-sides",
+        "layers": 3,
+        "heads": 2,
+    },
     "without positions": {"positions": False, "families": "two", "seed": 7},
     "nothing but heads": {"scaled": False, "residual": False, "heads": 1, "layers": 1},
 }
@@ -117,6 +122,24 @@ def test_a_step_learns_from_sentences_of_train_in_equal_parts(reading):
                 assert words[0] == right and set(words) == set(sentence.alternatives)
             drawn |= {sentence.text for _, sentence in found}
         assert len(drawn) > 300, "from all of them, anew at each step"
+
+
+def test_without_positions_order_is_lost_to_both_sides_and_not_left_to_right():
+    """Left to right "who ate whom" is learned: the causal mask gives the order away. Reading both
+    sides it stays a coin toss, and nobody who tosses one comes below ln 2."""
+    without = choices(positions=False, families="two", seed=2)
+    causal = train_in_node(without, until=0.95)
+    assert causal[-1]["accuracy"]["who"] >= 0.95
+    assert causal[-1]["loss"]["who"] < corpus.best_loss("who", "no order", "held_out") / 2
+
+    coin = corpus.best_loss("who", "no order", "held_out", "both-sides")
+    assert coin == pytest.approx(math.log(2))
+    both = train_in_node({**without, "reading": "both-sides"}, steps=causal[-1]["step"])
+    assert both[-1]["accuracy"]["it"] >= 0.95
+    for look in both:
+        assert look["loss"]["who"] > coin - 1e-6
+        assert 0.4 < look["accuracy"]["who"] < 0.6
+    assert both[-1]["loss"]["who"] < 1, "it knows which two there are, and not which one"
 
 
 # What is recorded
