@@ -75,7 +75,7 @@ export function trainer({ model, data, values, set, changed }, { workerSource, c
         hireWorker();
         HEARD.start({ choices });
       }
-      const { recorded, ...needed } = data;
+      const { recorded, two_families, ...needed } = data;
       tell({ do: "train", choices, data: needed });
       changed();
     },

@@ -29,9 +29,9 @@ export default explorable({
   inPicture: [...CHOICES, "sentence", "layer", "head"],
 
   prepare(data) {
-    const recorded = Object.fromEntries(Object.entries(data.recorded).map(([reading, run]) =>
+    const read = (runs) => Object.fromEntries(Object.entries(runs).map(([reading, run]) =>
       [reading, { ...run, steps: data.looks, families: data.family_sets[run.choices.families] }]));
-    return { ...data, recorded, last: data.looks.at(-1) };
+    return { ...data, recorded: read(data.recorded), two_families: read(data.two_families), last: data.looks.at(-1) };
   },
 
   live: (context) => trainer(context, {
@@ -52,7 +52,7 @@ export default explorable({
     return {
       ...values, data, run, choices, now, layer, head,
       live: live ?? { status: "none" },
-      behind: live?.run ? data.recorded[choices.reading] : null,
+      behind: live?.run ? data[choices.families === "two" ? "two_families" : "recorded"][choices.reading] : null,
       floors: data.floors[choices.reading],
       ...mapOf(run, data.shown[values.sentence], { now, sentence: Number(values.sentence), layer, head }),
     };
@@ -245,7 +245,7 @@ function panel(view, api, family, width) {
     h("text", { class: "ic-axis", x: 0, y: 32 }, trained ? `loss ${fixed(loss)}` : "not in this run"),
     h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: base, y2: base }),
     marks.map(([floor]) => h("line", { x1: edge.left, x2: edge.right, y1: y(floor), y2: y(floor), stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" })),
-    behind && line(x, y, behind, behind.loss[family], { stroke: RECORDED, "stroke-width": 1.4, "stroke-opacity": 0.45 }),
+    behind?.loss[family] && line(x, y, behind, behind.loss[family], { stroke: RECORDED, "stroke-width": 1.4, "stroke-opacity": 0.45 }),
     trained && line(x, y, run, run.loss[family], { stroke: RUN, "stroke-width": 2 }),
     marks.map(([floor, text]) => h("text", { // below the line of what order decides, where the curve ends above it or far below
       class: "ic-axis", x: edge.right, y: y(floor) + (text === data.knowing["no order"] ? 12 : -4), "text-anchor": "end", style: `font-size:11px;${HALO}`,
@@ -253,7 +253,7 @@ function panel(view, api, family, width) {
     trained && h("text", { class: "ic-axis", x: 0, y: upper - 6 }, `${percent(share)} right`),
     h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: lower, y2: lower }),
     h("line", { x1: edge.left, x2: edge.right, y1: up(0.5), y2: up(0.5), class: "ic-hairline", "stroke-dasharray": "2 3" }),
-    behind && line(x, up, behind, behind.accuracy[family], { stroke: RECORDED, "stroke-width": 1.4, "stroke-opacity": 0.45 }),
+    behind?.loss[family] && line(x, up, behind, behind.accuracy[family], { stroke: RECORDED, "stroke-width": 1.4, "stroke-opacity": 0.45 }),
     trained && line(x, up, run, run.accuracy[family], { stroke: RUN, "stroke-width": 2 }),
     h("line", { x1: x(step), x2: x(step), y1: top, y2: lower, stroke: POINT, "stroke-opacity": 0.35 }),
     trained && [[y(loss)], [up(share)]].map(([cy]) => h("circle", { cx: x(step), cy, r: 4.5, fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 })),
