@@ -34,7 +34,7 @@ def test_an_exercise_says_where_and_how_to_run_it(chapter):
         where, how, check = (" ".join(line.get_text().split()) for line in note.select("li"))
         assert "make lab" in where and f"{chapter.rpartition('/')[2]}.ipynb" in where
         assert "Shift + Enter" in how
-        assert re.match(r"check_\w+ (and check_\w+ answer|answers) below the cell", check)
+        assert re.match(r"(check|run)_\w+ (and check_\w+ answer|answers) below the cell", check)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -14,7 +14,7 @@ from sphinx_exercise.nodes import solution_node
 from .html_only import html_only
 
 UNSOLVED = "… Not yet:"
-CHECK = re.compile(r"exercises\.(check_\w+)\(")
+CHECK = re.compile(r"exercises\.((?:check|run)_\w+)\(")
 BROKEN = re.compile(r"exercises\.check_\w+\(my_\w+\)")  # what the reader has to write or to repair
 HOW_TO_RUN = """<div class="how-to-run"><p>Run it yourself:</p><ol>
 <li>In a copy of the book's repository: <code>make lab</code>, then double-click
