@@ -184,7 +184,7 @@ function verdict(view) {
   const at = learnedAt(run, subject);
   const end = `loss ${fixed(run.loss[subject].at(-1))}, ${percent(run.accuracy[subject].at(-1))} right`;
   const what = at !== undefined ? `learned ${name} by step ${at}: ${end}`
-    : came.includes("coin") ? `ends at a coin toss for ${name}: ${end}; who tosses a coin cannot come below ln 2, 0.69`
+    : came.includes("coin") ? `ends at a coin toss for ${name}: ${end}, and a coin toss cannot come below ln 2, 0.69`
       : came.includes("nothing") ? `learned nothing from the words of ${name}: ${end}`
         : `learned ${name} only in part: ${end}`;
   const predicted = choices.prediction === "none" ? "" : came.includes(choices.prediction) ? " You predicted it." : " You predicted something else.";
@@ -247,8 +247,8 @@ function panel(view, api, family, width) {
     marks.map(([floor]) => h("line", { x1: edge.left, x2: edge.right, y1: y(floor), y2: y(floor), stroke: "var(--ic-muted)", "stroke-width": 1, "stroke-dasharray": "2 3" })),
     behind?.loss[family] && line(x, y, behind, behind.loss[family], { stroke: RECORDED, "stroke-width": 1.4, "stroke-opacity": 0.45 }),
     trained && line(x, y, run, run.loss[family], { stroke: RUN, "stroke-width": 2 }),
-    marks.map(([floor, text]) => h("text", { // below the line of what order decides, where the curve ends above it or far below
-      class: "ic-axis", x: edge.right, y: y(floor) + (text === data.knowing["no order"] ? 12 : -4), "text-anchor": "end", style: `font-size:11px;${HALO}`,
+    marks.map(([floor, text]) => h("text", { // without order, the curve ends on the line or far below: the name stands under it
+      class: "ic-axis", x: edge.right, y: y(floor) + (text === data.knowing["no order"] && base - y(floor) > 20 ? 12 : -4), "text-anchor": "end", style: `font-size:11px;${HALO}`,
     }, `${text} ${fixed(floor)}`)),
     trained && h("text", { class: "ic-axis", x: 0, y: upper - 6 }, `${percent(share)} right`),
     h("line", { class: "ic-hairline", x1: edge.left, x2: edge.right, y1: lower, y2: lower }),
@@ -285,7 +285,7 @@ function nextRun(view, api) {
       button("Download the model", lively.download, status === "none" || status === "training"),
     ),
     h("div", { style: "display:flex;flex-wrap:wrap;gap:0 0.8rem;align-items:center;min-height:1.6rem;margin-top:0.5rem" },
-      h("progress", { max: data.recipe.n_steps, value: live.at ?? 0, "aria-label": "Steps of your run", style: "width:9rem;height:0.5rem;accent-color:var(--ic-accent)" }),
+      h("progress", { max: data.recipe.n_steps, after: (node) => { node.value = live.at ?? 0; }, "aria-label": "Steps of your run", style: "width:9rem;height:0.5rem;accent-color:var(--ic-accent)" }),
       h("span", { class: "ic-head", style: "font-variant-numeric:tabular-nums" }, progress(view))),
   );
 }
