@@ -45,6 +45,23 @@ STAGES = {
 }  # fmt: skip
 
 
+# A kernel can lose a cell and wait for ever (github.com/ipython/ipykernel/issues/1471; seen with
+# ipykernel 6.31 and 7.4). Where that ended a stage, and nothing else did, it gets a second try.
+LOST = ("CellTimeoutError", "DeadKernelError", "Timeout of ")
+
+
+def run(command: list[str]) -> tuple[int, bool]:
+    """Exit code, and whether a kernel was lost; what the command prints is passed on as it comes."""
+    lost = False
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lost = lost or any(sign in line for sign in LOST)
+    return process.returncode, lost
+
+
 def have_browser() -> bool:
     """A browser of the system, or Playwright's own, fetched here if need be."""
     if any(shutil.which(name) for name in BROWSERS):
@@ -74,7 +91,10 @@ def main() -> int:
         if name in ("browser", "lab") and not browser:
             code = 1
         else:
-            code = subprocess.run(STAGES[name], check=False).returncode
+            code, lost = run(STAGES[name])
+            if code and lost:
+                print(f"\n=== {name}, once more: a kernel was lost", flush=True)
+                code, _ = run(STAGES[name])
         results.append((name, code, time.monotonic() - start))
     print("\n=== summary")
     for name, code, seconds in results:
