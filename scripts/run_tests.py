@@ -51,7 +51,7 @@ LOST = ("CellTimeoutError", "DeadKernelError", "Timeout of ")
 
 
 def run(command: list[str]) -> tuple[int, bool]:
-    """Exit code, and whether a kernel was lost; what the command prints is passed on as it comes."""
+    """Exit code, and whether a kernel was lost. What the command prints is passed on."""
     lost = False
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
