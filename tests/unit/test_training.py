@@ -125,6 +125,16 @@ def test_accuracy_scores_the_answer_among_its_alternatives(reading):
     is_right = sum(s.words[s.answer] == "is" for s in sentences) / 40
     assert shares["is"] == is_right and shares["are"] == 1 - is_right
     assert 0 < is_right < 1
+    both = loves["cat"] + loves["are"] / 5  # "cat" is likelier, and no alternative
+    run.logits_at_answers = lambda some: both.expand(len(some), -1)
+    assert run.accuracy(sentences) == 1 - is_right
+
+
+def test_it_stops_when_every_family_is_learned_and_not_before():
+    for shares, ended in [((1, 1, 0.3, 1), False), ((1, 1, 0.9, 1), True)]:
+        run = new_run(small(), recipe=short(stop_at=0.9))
+        run.looks = [training.Look(2, {}, dict(zip(FAMILIES, shares, strict=True)))]
+        assert (not fit(run, progress=False).losses) == ended
 
 
 # The loop
