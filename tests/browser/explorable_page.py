@@ -124,9 +124,8 @@ def some_values(control: dict, figure) -> list:
         return [v for i, v in enumerate(control["values"]) if i != here][::2][:2]
     if kind == "integer":
         now, top = int(where.input_value()), int(where.get_attribute("max"))
-        return [v for v in (control["minimum"], top, (control["minimum"] + top) // 2) if v != now][
-            :2
-        ]
+        some = dict.fromkeys((control["minimum"], top, (control["minimum"] + top) // 2))
+        return [value for value in some if value != now][:2]
     low, high = control["minimum"], control["maximum"]
     if control["scale"] == "log":
         return [low**0.7 * high**0.3, low**0.2 * high**0.8]
