@@ -131,7 +131,7 @@ def test_accuracy_scores_the_answer_among_its_alternatives(reading):
 
 
 def test_it_stops_when_every_family_is_learned_and_not_before():
-    for shares, ended in [((1, 1, 0.3, 1), False), ((1, 1, 0.9, 1), True)]:
+    for shares, ended in [((1.0, 1.0, 0.3, 1.0), False), ((1.0, 1.0, 0.9, 1.0), True)]:
         run = new_run(small(), recipe=short(stop_at=0.9))
         run.looks = [training.Look(2, {}, dict(zip(FAMILIES, shares, strict=True)))]
         assert (not fit(run, progress=False).losses) == ended
