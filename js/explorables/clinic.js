@@ -32,17 +32,17 @@ export default explorable({
   numbers({ words, both, at, steps, families, patient, step, mapStep, no_context }) {
     const filled = (...row) => [...row, ...Array(words.length + 2 - row.length).fill("")];
     return {
-      columns: ["", " ", ...words.map((_, i) => String(i + 1))],
+      columns: ["what", "step or query", ...words.map((_, i) => String(i + 1))],
       rows: [
         filled("patient", "", patient),
         filled("training step", "", step),
         filled("map drawn at step", "", mapStep),
-        filled("", "", ...families, "own batches"),
+        filled("family", "", ...families, "own batches"),
         ...both.map(({ name, accuracy }) => filled(`${name}: accuracy`, "", ...accuracy.map((of) => of[at]))),
         ...both.flatMap(({ name, loss, training }) =>
           steps.map((one, i) => filled(`${name}: loss`, `step ${one}`, ...loss.map((of) => of[i]), training[i]))),
         filled("loss without context", "", ...no_context),
-        ["", "query", ...words],
+        ["key", "", ...words],
         ...both.flatMap(({ name, map }) => map.map((weights, i) => [`${name}: weights`, words[i], ...weights])),
       ],
     };

@@ -83,7 +83,8 @@ def test_a_slider_follows_a_finger_sideways_and_a_tap(visit, chapter):
             dragged = slider.input_value()
             assert float(dragged) < float(tapped), name_of(slider)
             finger.tap(box, (0.03, 0.5))
-            assert float(slider.input_value()) < float(dragged), name_of(slider)
+            if dragged != slider.get_attribute("min"):
+                assert float(slider.input_value()) < float(dragged), name_of(slider)
             figure.get_by_role("button", name="Reset").click()
 
 

@@ -25,8 +25,9 @@ def test_what_a_page_should_not_do_is_noticed(visit, kind):
 
 def test_a_missing_file_is_noticed(visit):
     one = visit()
-    one.open("nothing")
-    one.page.wait_for_timeout(100)
+    one.open("genindex")
+    with one.page.expect_console_message():
+        one.page.evaluate("fetch('nothing.html')")
     assert f"404 {one.base}/nothing.html" in one.complaints
     one.complaints.clear()
 
