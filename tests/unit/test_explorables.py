@@ -24,6 +24,7 @@ FIELD_LABELS = {
     "Reading", "Families", "Positions", "Residual stream", "Layers", "Prediction",
     "Patient",
     "Trained weights",
+    "New tokens", "Key–value cache",
 }  # fmt: skip
 
 
