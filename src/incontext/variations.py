@@ -19,9 +19,14 @@ Axes: ``T`` queries, ``S`` keys and values, ``D`` d_k, ``V`` width of a value; a
 these are carried along.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from incontext import checks
 from incontext.attention import attention_scores, scaled_dot_product_attention
@@ -153,6 +158,40 @@ def block_sparse_attention(
         )
         outputs.append(output)
     return torch.cat(outputs, dim=-2)
+
+
+class _LiveTensors(TorchDispatchMode):
+    """Notes the memory of each tensor that an operator makes, for as long as somebody holds it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.peak = 0
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        given = {_storage(x)._cdata for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
+        made = operator(*args, **(kwargs or {}))
+        self.live = {key: one for key, one in self.live.items() if not one[0].expired()}
+        for x in tree_leaves(made):
+            if isinstance(x, Tensor) and _storage(x)._cdata not in given:  # no view of what was
+                storage = _storage(x)
+                self.live[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        self.peak = max(self.peak, sum(n_bytes for _, n_bytes in self.live.values()))
+        return made
+
+
+def peak_memory(function: Callable[[], object]) -> int:
+    """The bytes of the tensors that a call has made, at the moment when they are most.
+
+    Tensors that were there before do not count, nor does what an operator needs inside for itself.
+    """
+    with _LiveTensors() as tensors:
+        function()
+    return tensors.peak
+
+
+def _storage(tensor: Tensor) -> torch.UntypedStorage:
+    return tensor.untyped_storage()
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, causal: bool = False) -> tuple[int, int]:
