@@ -62,6 +62,7 @@ from .training import (
     check_training_step,
     train_with,
 )
+from .variations import check_cache_bytes, check_causal_blocks, check_own_sink, check_window
 
 __all__ = [
     "FunctionCheck",
@@ -75,6 +76,8 @@ __all__ = [
     "check_answer_loss",
     "check_attention",
     "check_best_layer",
+    "check_cache_bytes",
+    "check_causal_blocks",
     "check_causal_weights",
     "check_changed",
     "check_cooled_head",
@@ -100,6 +103,7 @@ __all__ = [
     "check_nearest",
     "check_new_word",
     "check_own_family",
+    "check_own_sink",
     "check_own_task",
     "check_own_test",
     "check_pool",
@@ -118,6 +122,7 @@ __all__ = [
     "check_undivided_sentence",
     "check_undoing_temperature",
     "check_uniform_spread",
+    "check_window",
     "run_decoder_on",
     "run_encoder_on",
     "train_with",
