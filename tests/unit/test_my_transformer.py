@@ -1,4 +1,4 @@
-"""The thread whole: my_transformer.py, made from the chapters' solutions, reads, trains and writes."""
+"""The thread whole: made from the solutions, my_transformer.py reads, trains and writes."""
 
 import ast
 import re
@@ -55,7 +55,7 @@ assert torch.allclose(mine.softmax(x, 2.0), torch.softmax(x / 2, -1))
 
 
 def kept_in(chapter: str) -> dict[str, str]:
-    """Parts that a chapter keeps, each with the solution of its exercise under the reader's name."""
+    """The parts that a chapter keeps, each with its exercise's solution, renamed my_…"""
     text = (CHAPTERS / f"{chapter}.md").read_text(encoding="utf-8")
     found = {}
     for exercise in re.split(r"^```\{exercise\}", text, flags=re.M)[1:]:

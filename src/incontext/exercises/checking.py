@@ -21,8 +21,8 @@ TOLERANCE = 1e-6
 class Verdict:
     """What a check found. True where the exercise is solved; shows its message.
 
-    attentions, tokens, text: what a real model gave with the reader's attention, the tokens that it
-        read, and the text that it wrote (``real_models.py``).
+    attentions, tokens, text, model: what a real model gave with the reader's attention, the tokens
+        that it read, the text that it wrote, and its name (``real_models.py``).
     """
 
     passed: bool
@@ -31,6 +31,7 @@ class Verdict:
     attentions: tuple[Tensor, ...] | None = field(default=None, compare=False)
     tokens: tuple[str, ...] | None = None
     text: str | None = None
+    model: str | None = None
 
     def __bool__(self) -> bool:
         return self.passed

@@ -139,6 +139,7 @@ def run_encoder_on(attend: Callable, text: str) -> Verdict:
         "✓",
         attentions=output.attentions,
         tokens=tuple(beside.tokens),
+        model="all-MiniLM-L6-v2",
     )
 
 
@@ -173,6 +174,7 @@ def run_decoder_on(attend: Callable, prompt: str) -> Verdict:
         attentions=output.attentions,
         tokens=tuple(beside.tokens),
         text=text,
+        model="SmolLM2-135M-Instruct",
     )
 
 

@@ -27,6 +27,14 @@ SENTENCES = {
     "Time flies like an arrow, fruit flies like a banana.": "flies",
 }
 
+OF_YOUR_OWN = {
+    "try_first": "Choose another layer or head and see where the same token looks now.",
+    "caption": (
+        "Where one head looks: choose a token, a layer and a head. The arcs show the row of the "
+        "chosen token, the map all rows. Temperature acts on this head's scores alone. Computed "
+        "with an attention function written by hand. Learned weights: {model}."
+    ),
+}
 # Below this a weight is drawn as if it were this: it cannot be told from 0 at any temperature.
 SMALLEST = 1e-30
 
@@ -35,7 +43,8 @@ class AttentionLens(Explorable):
     """`AttentionLens(sentences=[…])` looks at sentences of your own.
 
     `AttentionLens(attentions=[…], tokens=[…])` looks at weights that you have computed: a tensor
-    `[1, heads, T, T]` or `[heads, T, T]` for each layer, and the T tokens.
+    `[1, heads, T, T]` or `[heads, T, T]` for each layer, and the T tokens. `model` names the model
+    that has computed them, for the caption.
     """
 
     name = "attention-lens"
@@ -46,12 +55,6 @@ class AttentionLens(Explorable):
         "Where one head looks: choose a token, a layer and a head. The arcs show the row of the "
         "chosen token, the map all rows. Temperature acts on this head's scores alone. Learned "
         "weights: all-MiniLM-L6-v2, all 6 layers and 12 heads."
-    )
-    caption_of_own = (
-        "Where one head looks: choose a token, a layer and a head. The arcs show the row of the "
-        "chosen token, the map all rows. Temperature acts on this head's scores alone. Computed "
-        "with an attention function written by hand. Learned weights: those of the model that ran "
-        "on it."
     )
 
     fallback_size = (7.0, 4.4)
@@ -70,16 +73,20 @@ class AttentionLens(Explorable):
         *,
         attentions: Sequence[torch.Tensor] | None = None,
         tokens: Sequence[str] | None = None,
+        model: str = "those of the model that ran on it",
         **values,
     ):
         if attentions is not None or tokens is not None:
             if sentences is not None:
                 raise ValueError("sentences and attentions: give one of them, not both")
-            sentences = _given(attentions, tokens)
+            sentences = _given(attentions, tokens, model)
         if isinstance(sentences, str) or (sentences is not None and not len(sentences)):
             raise ValueError(f"sentences={sentences!r} must be a list of at least one sentence")
         if isinstance(sentences, Mapping):  # as the page's data has them
-            self._data, self.caption = dict(sentences), self.caption_of_own
+            self._data = dict(sentences)
+            model = next(iter(self._data.values()))["model"]
+            self.try_first = OF_YOUR_OWN["try_first"]
+            self.caption = OF_YOUR_OWN["caption"].format(model=model)
         else:
             self._data = _of_the_encoder(sentences or SENTENCES)
         self._scores = {text: _unpacked(one["scores"]) for text, one in self._data.items()}
@@ -101,7 +108,9 @@ class AttentionLens(Explorable):
         """
         if getattr(verdict, "attentions", None) is None:
             raise ValueError(f"verdict must hold attentions, and this one has none: {verdict!r}")
-        return cls(attentions=verdict.attentions, tokens=verdict.tokens, **values)
+        return cls(
+            attentions=verdict.attentions, tokens=verdict.tokens, model=verdict.model, **values
+        )
 
     @classmethod
     def arguments(cls, spec):
@@ -193,16 +202,23 @@ def _of_the_encoder(sentences: Sequence[str]) -> dict[str, dict]:
     return data
 
 
-def _given(attentions: Sequence[torch.Tensor], tokens: Sequence[str]) -> dict[str, dict]:
+def _given(
+    attentions: Sequence[torch.Tensor], tokens: Sequence[str], model: str
+) -> dict[str, dict]:
     """The same of weights. Their logarithms are scores that give them at T = 1."""
     weights = _distributions(attentions, tokens)  # [L, H, T, T]
     causal = len(tokens) > 1 and not weights.triu(1).any()
     scores = weights.clamp_min(SMALLEST).log()
     packed, _ = pack((scores.tril() if causal else scores).numpy())
     text = " ".join(token.strip() for token in tokens)
-    first = min(2, len(tokens))
     return {
-        text: {"tokens": list(tokens), "first": first, "scores": packed, "causal": causal},
+        text: {
+            "tokens": list(tokens),
+            "first": min(2, len(tokens)),
+            "scores": packed,
+            "causal": causal,
+            "model": model,
+        }
     }
 
 
