@@ -168,8 +168,9 @@ def test_interrupted_it_loses_nothing(folder, notebook, monkeypatch, call):
     assert keep(function) and SOFTMAX.split("\n", 1)[1].rstrip() in OLDER.read_text()
 
 
-def test_the_next_import_reads_what_was_kept_last(folder, notebook):
+def test_the_next_import_reads_what_was_kept_last(folder, notebook, monkeypatch):
     """Also within a second and with as many letters, by which Python tells compiled files."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for axis in ("-1", " 2", "-1"):
         source = f"def my_softmax(scores, temperature=1.0, unused={axis}):\n" + (
             "    return torch.softmax(scores / temperature, -1)\n"
