@@ -263,8 +263,7 @@ class SinkCheck:
         decoder, tokenizer = load_decoder()
         ids = tokenizer.encode(text)
         if not self.shortest <= len(ids) <= self.longest:
-            fault = self.mistakes[int(len(ids) > self.longest)]
-            return Verdict(False, f"{fault} It has {len(ids)}.")
+            return Verdict(False, str(self.mistakes[int(len(ids) > self.longest)]))
         causal, window = causal_mask(len(ids)), sliding_window_mask(len(ids), self.window)
         with_first = sliding_window_mask(len(ids), self.window - 1)
         with_first[:, 0] = True
