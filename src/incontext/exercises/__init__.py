@@ -53,7 +53,12 @@ from .softmax_temperature import (
     check_entropy,
     check_softmax,
 )
-from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
+from .static_embeddings import (
+    check_analogy,
+    check_cosine,
+    check_nearest,
+    check_own_direction,
+)
 from .training import (
     check_answer_loss,
     check_every_word_loss,
@@ -78,7 +83,6 @@ __all__ = [
     "check_causal_weights",
     "check_changed",
     "check_cooled_head",
-    "check_corner",
     "check_cosine",
     "check_descent",
     "check_dilution_margin",
@@ -99,6 +103,7 @@ __all__ = [
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_own_direction",
     "check_own_family",
     "check_own_task",
     "check_own_test",
@@ -111,7 +116,6 @@ __all__ = [
     "check_skip_gram_loss",
     "check_softmax",
     "check_split_heads",
-    "check_sums",
     "check_training_step",
     "check_two_ahead",
     "check_two_words",
