@@ -9,7 +9,6 @@ import torch
 
 from incontext import exercises
 
-
 SEAL = {
     "word": "Seal",
     "sentences": [
