@@ -187,7 +187,7 @@ check_mended = FunctionCheck(
         Mistake(
             "one step behind",
             lambda *arguments: _trained(*arguments, order="szb"),
-            "The step comes before backward(), so it uses the gradient of the previous round. In the"
+            "The step comes before backward(), so it uses the gradient of the round before. In the"
             " first round there is none.",
         ),
         Mistake(
