@@ -115,7 +115,7 @@ def analogy(
 
 
 def _directions(name: str, vectors: Tensor, rows: Tensor | None = None) -> Tensor:
-    """The vectors scaled to length 1 (by their largest entry first, so that no square overflows)."""
+    """The vectors scaled to length 1; dividing by the largest entry first prevents overflow."""
     largest = vectors.detach().abs().amax(-1, keepdim=True)
     wrong = ~((largest > 0) & largest.isfinite()).squeeze(-1)
     if wrong.any():
