@@ -11,10 +11,9 @@ from .clinic import (
     check_own_test,
 )
 from .contextual_embeddings import (
-    check_best_layer,
-    check_changed,
     check_mixture,
-    check_most_missed,
+    check_own_senses,
+    check_removal,
     check_two_words,
 )
 from .fine_tuning import (
@@ -54,7 +53,12 @@ from .softmax_temperature import (
     check_entropy,
     check_softmax,
 )
-from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
+from .static_embeddings import (
+    check_analogy,
+    check_cosine,
+    check_nearest,
+    check_own_direction,
+)
 from .training import (
     check_answer_loss,
     check_every_word_loss,
@@ -76,13 +80,10 @@ __all__ = [
     "check_analogy",
     "check_answer_loss",
     "check_attention",
-    "check_best_layer",
     "check_cache_bytes",
     "check_causal_blocks",
     "check_causal_weights",
-    "check_changed",
     "check_cooled_head",
-    "check_corner",
     "check_cosine",
     "check_descent",
     "check_dilution_margin",
@@ -99,15 +100,17 @@ __all__ = [
     "check_mended_loss",
     "check_mended_positions",
     "check_mixture",
-    "check_most_missed",
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_own_direction",
     "check_own_family",
+    "check_own_senses",
     "check_own_sink",
     "check_own_task",
     "check_own_test",
     "check_pool",
+    "check_removal",
     "check_rotate",
     "check_sampler",
     "check_scaled_scores",
@@ -116,7 +119,6 @@ __all__ = [
     "check_skip_gram_loss",
     "check_softmax",
     "check_split_heads",
-    "check_sums",
     "check_training_step",
     "check_two_ahead",
     "check_two_words",
