@@ -46,7 +46,7 @@ from .scaling import (
     check_undoing_temperature,
     check_uniform_spread,
 )
-from .self_attention import check_attention, check_causal_weights, check_listener, check_love
+from .self_attention import check_attention, check_love, check_openings
 from .softmax_temperature import (
     check_cooled_head,
     check_dilution_margin,
@@ -75,7 +75,6 @@ __all__ = [
     "check_answer_loss",
     "check_attention",
     "check_best_layer",
-    "check_causal_weights",
     "check_changed",
     "check_cooled_head",
     "check_corner",
@@ -86,7 +85,6 @@ __all__ = [
     "check_every_word_loss",
     "check_frozen_step",
     "check_head_parameters",
-    "check_listener",
     "check_log_log_slope",
     "check_love",
     "check_mended",
@@ -99,6 +97,7 @@ __all__ = [
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_openings",
     "check_own_family",
     "check_own_task",
     "check_own_test",
