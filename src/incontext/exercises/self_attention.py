@@ -72,13 +72,17 @@ def _root_d_model(x: Tensor, query: Tensor) -> float:
     return math.sqrt(x.shape[-1])
 
 
+def _masked(scores: Tensor, allowed: Tensor) -> Tensor:
+    return scores.masked_fill(~allowed, -torch.inf)
+
+
 def _with(fill: float, may: Callable[[Tensor], Tensor] = lambda allowed: allowed) -> Callable:
     """Scores with `fill` wherever a query may not attend; `may` changes who may."""
     return lambda scores, allowed: scores.masked_fill(~may(allowed), fill)
 
 
 def _attention(
-    masked: Callable[[Tensor, Tensor], Tensor] = _with(-torch.inf),
+    masked: Callable[[Tensor, Tensor], Tensor] = _masked,
     divide: Callable[[Tensor, Tensor], float] = _root_d_k,
     weights_of: Callable[[Tensor, Tensor], Tensor] = lambda scores, allowed: scores.softmax(-1),
 ) -> Callable:
