@@ -433,7 +433,7 @@ def tip_to_tail(
     ylabel: str = "",
     title: str | None = None,
 ) -> Axes:
-    """Arrows [N, 2], each laid where the one before it ends, and their sum as one black arrow.
+    """Arrows [N, 2], each laid where the one before it ends, and their sum as one dark arrow.
 
     `labels` name the arrows and `total` their sum. Both directions have the same unit.
     """
@@ -448,7 +448,7 @@ def tip_to_tail(
     ax = _axes(ax, 5, 3.4)
     for start, end, name, color, side in [
         *zip(ends - steps, ends, labels or [""] * len(steps), colors, sides, strict=True),
-        ([0, 0], whole, total, CATEGORIES[-1], -sides.sum() or 1),
+        ([0, 0], whole, total, TEXT, -sides.sum() or 1),
     ]:
         style = {"arrowstyle": "-|>", "color": color, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", end, start, arrowprops=style)
@@ -456,7 +456,7 @@ def tip_to_tail(
         out = np.sign(side) * np.array([-along[1], along[0]]) / (np.hypot(*along) or 1)
         ax.annotate(
             name, np.add(start, end) / 2, 9 * out, textcoords="offset points", size=9.5,
-            color=on_paper(color), va="center_baseline",
+            color=color if color == TEXT else on_paper(color), va="center_baseline",
             ha="center" if abs(out[0]) < 0.4 else "left" if out[0] > 0 else "right",
         )  # fmt: skip
     ax.update_datalim([[0, 0], *ends])

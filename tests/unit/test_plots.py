@@ -410,7 +410,7 @@ def test_arrows_start_at_the_origin():
     assert all(arrow.get_position() == (0, 0) for arrow in arrows)
 
 
-def test_each_arrow_begins_where_the_one_before_it_ends_and_the_black_one_is_their_sum():
+def test_each_arrow_begins_where_the_one_before_it_ends_and_the_dark_one_is_their_sum():
     steps = np.array([[2.0, 0.0], [0.2, 1.0], [-0.5, 0.3]])
     ax = plots.tip_to_tail(steps, ["cat", "sat", "mat"], "sum")
     arrows = [text for text in ax.texts if text.arrow_patch is not None]
@@ -420,7 +420,7 @@ def test_each_arrow_begins_where_the_one_before_it_ends_and_the_black_one_is_the
     assert np.allclose(starts, [[0, 0], [2, 0], [2.2, 1.0], [0, 0]])
     assert np.allclose(ends, [[2, 0], [2.2, 1.0], [1.7, 1.3], [1.7, 1.3]])
     assert [text for text in texts(ax) if text] == ["cat", "sat", "mat", "sum"]
-    assert ax.texts[-1].get_color() == on_paper(plots.CATEGORIES[-1])
+    assert ax.texts[-1].get_color() == plots.TEXT
     assert ax.get_aspect() == 1
 
 
