@@ -23,6 +23,7 @@ from .fine_tuning import (
     check_own_task,
     check_pool,
 )
+from .keeping import keep, not_kept_yet, start_my_transformer
 from .learning import check_descent, check_mended, check_new_word, check_skip_gram_loss
 from .multi_head_attention import (
     check_head_parameters,
@@ -117,7 +118,10 @@ __all__ = [
     "check_undivided_sentence",
     "check_undoing_temperature",
     "check_uniform_spread",
+    "keep",
+    "not_kept_yet",
     "run_decoder_on",
     "run_encoder_on",
+    "start_my_transformer",
     "train_with",
 ]
