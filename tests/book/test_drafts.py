@@ -1,4 +1,4 @@
-"""Chapters to come, which are not in the contents yet: each runs from its first cell to its last."""
+"""Chapters to come, not in the contents yet: each runs from its first cell to its last."""
 
 import jupytext
 import pytest

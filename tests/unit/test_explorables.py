@@ -233,6 +233,13 @@ def test_lens_takes_your_own_sentences():
     assert len(lens.numbers().rows) == 1 + 7  # [CLS] dogs bark at night . [SEP]
 
 
+def test_lens_of_a_chapters_own_sentences_opens_at_the_word_in_question():
+    jug = "She poured water from the jug into the cup until it was {}."
+    lens = explorables.AttentionLens([jug.format("full"), jug.format("empty")])
+    for lens.sentence in (jug.format("empty"), jug.format("full")):
+        assert "“it” looks most at" in lens.alt()
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_lens_draws_attentions_that_you_have_computed(causal):
     lens = own_lens(causal)

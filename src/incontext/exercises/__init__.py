@@ -46,7 +46,7 @@ from .scaling import (
     check_undoing_temperature,
     check_uniform_spread,
 )
-from .self_attention import check_attention, check_causal_weights, check_listener, check_love
+from .self_attention import check_attention, check_love, check_openings
 from .softmax_temperature import (
     check_cooled_head,
     check_dilution_margin,
@@ -82,7 +82,6 @@ __all__ = [
     "check_attention",
     "check_cache_bytes",
     "check_causal_blocks",
-    "check_causal_weights",
     "check_cooled_head",
     "check_cosine",
     "check_descent",
@@ -91,7 +90,6 @@ __all__ = [
     "check_every_word_loss",
     "check_frozen_step",
     "check_head_parameters",
-    "check_listener",
     "check_log_log_slope",
     "check_love",
     "check_mended",
@@ -103,6 +101,7 @@ __all__ = [
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_openings",
     "check_own_direction",
     "check_own_family",
     "check_own_senses",
