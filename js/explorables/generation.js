@@ -64,7 +64,7 @@ export default explorable({
   },
 
   sentence({ tokens, now, both, written, cache }) {
-    const next = tokens[now.seen];
+    const next = tokens[now.seen].trim();
     const count = (n) => `${n} ${n === 1 ? "token" : "tokens"}`;
     const reads = now.again
       ? `all ${count(now.seen)} are read, ${now.again} of them again`
@@ -96,7 +96,7 @@ function text({ tokens, now, cache, n_prompt }) {
   const look = (i) => {
     if (i === now.seen) return "outline:2px solid var(--ic-ink);outline-offset:-2px;font-weight:600";
     if (i > now.seen) return "visibility:hidden";
-    return i >= first ? `background:color-mix(in srgb, ${COLOURS[cache ? 0 : 1]} 32%, var(--ic-paper))` : "opacity:0.62";
+    return i >= first ? `background:color-mix(in srgb, ${COLOURS[cache ? 0 : 1]} 32%, var(--ic-paper))` : "color:var(--ic-muted);border-style:dashed";
   };
   const said = `The text has ${now.seen} tokens, ${now.read} of them read at this step; the next is ${tokens[now.seen]}`;
   return h("div", { class: "ic-chips", role: "group", "aria-label": said },
@@ -106,7 +106,7 @@ function text({ tokens, now, cache, n_prompt }) {
 function panel({ both, chosen, written }, api, { width, title, key, unit }) {
   const values = both.map((steps) => steps.map((step) => step[key] / unit));
   const most = Math.max(...values.flat());
-  const nice = [1, 2, 3, 5, 10, 20, 50, 100, 200].find((one) => most / one <= 4.2);
+  const nice = [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200].find((one) => most / one <= 4.2);
   const at = written - 1;
   const label = `${title}: at new token ${written}, ${fixed(values[0][at])} with the cache and ${fixed(values[1][at])} without`;
   return chart({
@@ -118,7 +118,7 @@ function panel({ both, chosen, written }, api, { width, title, key, unit }) {
     mark(written),
     values.map((points, which) => line(points.map((value, i) => [i + 1, value]), { stroke: COLOURS[which] })),
     values.map((points, which) => legend(which ? "without" : "with the cache", {
-      x: x(N_NEW) - 4, y: y(points[N_NEW - 1] * (which || key === "bytes" ? 0.72 : 1)) + (points[N_NEW - 1] ? (which || key === "bytes" ? 0 : -8) : -8), "text-anchor": "end", style: "paint-order:stroke;stroke:var(--ic-paper);stroke-width:4px", fill: COLOURS[which],
+      x: x(20) - 6, y: y(points[19]) - 8, "text-anchor": "end", // above the line, which rises
     })),
     grip(written, values[chosen][at], COLOURS[chosen]),
     beside(fixed(values[chosen][at]), written, values[chosen][at], { left: written > 15 }),

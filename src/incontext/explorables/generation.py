@@ -45,7 +45,7 @@ class Generation(Explorable):
     provenance = "learned"
     caption = (
         "A decoder writes token by token. Filled chips are read at this step: their queries, keys "
-        "and values are computed in all 30 layers. Pale chips are not read again: their keys and "
+        "and values are computed in all 30 layers. Dashed chips are not read again: their keys and "
         "values lie in the cache. Multiply–adds are counted from the sizes of the model, as our "
         "code does them, and bytes are those of its cache, in float32. The text was written by "
         "taking the likeliest token, recorded by scripts/record_generation.py. "
