@@ -14,6 +14,10 @@ SHORT = f"""
 from incontext.explorables import training as page
 page.RECIPE |= {{"n_steps": {N_STEPS}, "validate_every": 50}}
 """
+ASK = """
+from incontext import predict
+predict.choice("Which is the larger?", [("2", 2 > 3, "No."), ("3", 3 > 2, "Yes.")])
+"""
 FIND = """
 import gc
 shown = next(one for one in gc.get_objects() if isinstance(one, page.Training))
@@ -32,7 +36,7 @@ def lab(tmp_path_factory):
     work.mkdir()
     chapter = jupytext.read(site.ROOT / "chapters" / "training.md")
     shown = next(cell.source for cell in chapter.cells if "explorables.Training()" in cell.source)
-    cells = [nbformat.v4.new_code_cell(source) for source in (SHORT, shown)]
+    cells = [nbformat.v4.new_code_cell(source) for source in (SHORT, shown, ASK)]
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=chapter.metadata)
     nbformat.write(notebook, work / "training.ipynb")
     with running([sys.executable, "-m", "jupyterlab"], home, work) as started:
@@ -50,7 +54,7 @@ def wait_for(page, words: str) -> None:
     )
 
 
-def test_the_kernel_trains_and_stops_whoever_asks_for_it(lab, page):
+def test_it_keeps_its_keys_and_the_kernel_trains_and_stops_whoever_asks(lab, page):
     address, token, runtime = lab
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -59,6 +63,16 @@ def test_the_kernel_trains_and_stops_whoever_asks_for_it(lab, page):
     come_to(page, FIGURE)
     figure = page.locator(FIGURE)
     wait_for(page, "Nothing runs yet.")
+
+    # JupyterLab would go to another cell.
+    seed = figure.locator("[data-trait=seed]")
+    seed.press("ArrowRight")
+    assert seed.get_attribute("aria-valuetext") == "4"
+    options = page.locator(".prediction[data-ready] input[type=radio]")
+    options.first.press(" ")
+    options.first.press("ArrowDown")
+    assert options.last.is_checked()
+
     client = kernel_of(runtime)
     try:
         evaluate(client, FIND)
@@ -69,9 +83,17 @@ def test_the_kernel_trains_and_stops_whoever_asks_for_it(lab, page):
         def ask(code):
             return json.loads(evaluate(client, f"import json; print(json.dumps({code}))"))
 
+        def until(code, value):
+            """Ask until the kernel has heard of it."""
+            for _ in range(100):
+                if ask(code) == value:
+                    return
+                page.wait_for_timeout(100)
+            assert ask(code) == value
+
         press("Train")
         wait_for(page, f"Step {N_STEPS} of {N_STEPS}, ")
-        assert ask("len(shown.run.losses)") == N_STEPS and ask("shown.step") == N_STEPS
+        until("[len(shown.run.losses), shown.run.seed, shown.step]", [N_STEPS, 4, N_STEPS])
         looks = {step: i for i, step in enumerate(ask("shown._beside.history.steps"))}
         assert list(looks) == [0, 50, 100], "the history has arrived"
         losses = ask("shown._beside.history.loss['who']")
@@ -85,7 +107,7 @@ def test_the_kernel_trains_and_stops_whoever_asks_for_it(lab, page):
                 arg=[figure.element_handle(), str(step)],
             )
             found = numbers(figure)
-            assert ask("shown.step") == step
+            until("shown.step", step)
             assert float(found[f"loss, step {step}", "who ate whom"]) == losses[looks[step]]
         weights = ask("shown._beside.history.maps[0][1][1, 0].tolist()")  # step 50, layer 2, head 1
         assert float(found["weight from “dog” (2)", "to “the” (1)"]) == weights[1][0]
