@@ -24,9 +24,9 @@ class FineTuning(Explorable):
     provenance = "learned"
     caption = (
         "MiniLM learns which bank is meant, from 160 sentences of a small grammar, 16 in a step. "
-        "Left: the share right of 72 other sentences, whose telling words it has not seen in "
-        "training; pale lines are the other seeds. Right: how far the weights of each part have "
-        "moved since step 0: the length of the change, as a share of the length of the weights. "
+        "The curve: the share right of 72 other sentences, whose telling words it has not seen in "
+        "training; pale lines are the other seeds. The bars: how far the weights of each part have "
+        "moved since step 0, as the length of the change over the length of the weights. "
         "Recorded by scripts/record_fine_tuning.py with the seeds 0 to 4. Learned "
         "weights: all-MiniLM-L6-v2, trained further."
     )
