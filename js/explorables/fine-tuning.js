@@ -84,7 +84,7 @@ function curves(view, api, width) {
     runs.map((other) => h("polyline", { points: line(other), fill: "none", stroke: LINE, "stroke-opacity": 0.55, "stroke-width": 1.2 })),
     h("polyline", { points: line(run), fill: "none", stroke: LINE, "stroke-width": 2.2 }),
     h("circle", { cx: x(step), cy: y(now), r: 6, fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 }),
-    h("text", { class: "ic-label", x: x(step) + (step > 15 ? -10 : 10), y: y(now) + (now > 0.8 ? 20 : -12), "text-anchor": step > 15 ? "end" : "start", style: `${HALO};font-weight:600` }, percent(now)),
+    h("text", { class: "ic-label", x: x(step) + (step > 15 ? -10 : 10), y: y(now) + (now > 0.8 || now < 0.5 ? 20 : -12), "text-anchor": step > 15 ? "end" : "start", style: `${HALO};font-weight:600` }, percent(now)),
   );
 }
 
