@@ -5,9 +5,9 @@ One file for each chapter; `checking.py` holds what they share.
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
 from .clinic import (
-    check_mended_attention,
-    check_mended_loss,
-    check_mended_positions,
+    check_fixed_attention,
+    check_fixed_heads,
+    check_fixed_positions,
     check_own_test,
 )
 from .contextual_embeddings import (
@@ -88,15 +88,15 @@ __all__ = [
     "check_dilution_margin",
     "check_entropy",
     "check_every_word_loss",
+    "check_fixed_attention",
+    "check_fixed_heads",
+    "check_fixed_positions",
     "check_frozen_step",
     "check_head_parameters",
     "check_log_log_slope",
     "check_love",
     "check_mended",
-    "check_mended_attention",
     "check_mended_batches",
-    "check_mended_loss",
-    "check_mended_positions",
     "check_mixture",
     "check_multi_head",
     "check_nearest",
