@@ -32,13 +32,19 @@ from .multi_head_attention import (
 )
 from .positional_encoding import (
     check_add_positions,
-    check_alibi,
-    check_alibi_distance,
-    check_rotate,
-    check_shift,
+    check_own_order,
     check_sinusoids,
+    check_unevenness,
 )
 from .real_models import run_decoder_on, run_encoder_on
+from .relative_positions import (
+    check_alibi,
+    check_alibi_distance,
+    check_order,
+    check_own_head,
+    check_rotary_attention,
+    check_rotate,
+)
 from .scaling import (
     check_log_log_slope,
     check_scaled_scores,
@@ -99,14 +105,17 @@ __all__ = [
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_order",
     "check_own_family",
+    "check_own_head",
+    "check_own_order",
     "check_own_task",
     "check_own_test",
     "check_pool",
+    "check_rotary_attention",
     "check_rotate",
     "check_sampler",
     "check_scaled_scores",
-    "check_shift",
     "check_sinusoids",
     "check_skip_gram_loss",
     "check_softmax",
@@ -117,6 +126,7 @@ __all__ = [
     "check_two_words",
     "check_undivided_sentence",
     "check_undoing_temperature",
+    "check_unevenness",
     "check_uniform_spread",
     "run_decoder_on",
     "run_encoder_on",
