@@ -94,8 +94,8 @@ def test_a_slider_follows_a_finger_sideways_and_a_tap(visit, chapter):
     ("chapter", "name", "picture"),
     [
         ("chapters/positional-encoding", "positions", "Table of"),
-        ("chapters/positional-encoding", "rotary", "Key at position"),
-        ("chapters/positional-encoding", "alibi", "Penalty by distance"),
+        ("chapters/relative-positions", "rotary", "Key at position"),
+        ("chapters/relative-positions", "alibi", "Penalty by distance"),
         ("chapters/softmax-temperature", "softmax-temperature", "Entropy against"),
         ("chapters/scaling", "scaling", "gradient"),
     ],

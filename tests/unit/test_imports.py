@@ -23,6 +23,7 @@ MODULES_OF = {
     "softmax-temperature": ["softmax", "generation", "pretrained"],
     "scaling": ["attention"],
     "multi-head-attention": ["heads"],
+    "relative-positions": ["positions", "heads", "pretrained"],
     "transformer-block": ["config", "block", "transformer"],
     "reading-attention": ["reading", "pretrained"],
     "training": ["corpus", "training"],

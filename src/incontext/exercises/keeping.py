@@ -30,8 +30,9 @@ from incontext.source import names
 
 from .checking import FunctionCheck, Mistake, Verdict, in_words
 from .multi_head_attention import check_multi_head
-from .positional_encoding import check_rotate, check_sinusoids
+from .positional_encoding import check_sinusoids
 from .real_models import MISTAKES, RIGHT
+from .relative_positions import check_rotate
 from .softmax_temperature import check_softmax
 from .training import (
     check_answer_loss,
@@ -96,10 +97,10 @@ class Part:
 
 PARTS = {  # by their names in the file, in the order of the book
     "sinusoids": Part("positional-encoding", check_sinusoids),
-    "rotate": Part("positional-encoding", check_rotate),
     "attend": Part("self-attention", CHECK_ATTEND),
     "softmax": Part("softmax-temperature", check_softmax),
     "multi_head": Part("multi-head-attention", check_multi_head),
+    "rotate": Part("relative-positions", check_rotate),
     "answer_loss": Part("training", check_answer_loss),
     "training_step": Part("training", check_training_step),
     "every_word_loss": Part("training", check_every_word_loss),
