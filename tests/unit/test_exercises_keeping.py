@@ -106,8 +106,8 @@ def test_a_part_imported_from_the_file_is_the_files_own(folder, notebook):
 def test_what_the_package_has_is_imported(folder, notebook):
     notebook("from incontext.positions import angular_frequencies as speeds_of", "speeds_of")
     source = (
-        "def my_rotate(x, positions):\n"
-        "    angles = positions[:, None] * speeds_of(x.shape[-1])\n"
+        "def my_rotate(x, positions, base=10_000.0):\n"
+        "    angles = (positions[:, None] * speeds_of(x.shape[-1], base)).to(x)\n"
         "    a, b = x[..., 0::2], x[..., 1::2]\n"
         "    cos, sin = angles.cos(), angles.sin()\n"
         "    return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2)\n"
@@ -202,7 +202,7 @@ def test_a_class_is_kept_too(folder, notebook, monkeypatch):
         ("my_softmax = torch.softmax", "keep takes a function that you wrote."),
         (
             "def helper(x): return x\n\nmy_softmax = helper",
-            "helper is no part of my_transformer.py. The parts are my_sinusoids, my_rotate,",
+            "helper is no part of my_transformer.py. The parts are my_sinusoids, my_attend,",
         ),
         ("def my_softmax(scores, temperature=1.0):\n    ...", "Not yet: my_softmax returns"),
         (
