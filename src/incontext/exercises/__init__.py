@@ -27,9 +27,9 @@ from .keeping import keep, not_kept_yet, start_my_transformer
 from .learning import check_descent, check_mended, check_new_word, check_skip_gram_loss
 from .multi_head_attention import (
     check_head_parameters,
+    check_mended_heads,
     check_multi_head,
-    check_split_heads,
-    check_two_ahead,
+    check_own_head,
 )
 from .positional_encoding import (
     check_add_positions,
@@ -93,6 +93,7 @@ __all__ = [
     "check_mended",
     "check_mended_attention",
     "check_mended_batches",
+    "check_mended_heads",
     "check_mended_loss",
     "check_mended_positions",
     "check_mixture",
@@ -101,6 +102,7 @@ __all__ = [
     "check_nearest",
     "check_new_word",
     "check_own_family",
+    "check_own_head",
     "check_own_task",
     "check_own_test",
     "check_pool",
@@ -111,10 +113,8 @@ __all__ = [
     "check_sinusoids",
     "check_skip_gram_loss",
     "check_softmax",
-    "check_split_heads",
     "check_sums",
     "check_training_step",
-    "check_two_ahead",
     "check_two_words",
     "check_undivided_sentence",
     "check_undoing_temperature",
