@@ -88,8 +88,9 @@ def _projected(*shape: int) -> tuple[Tensor, ...]:
     return tuple(torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(3))
 
 
-def _causal(n_tokens: int) -> Tensor:
-    return torch.ones(n_tokens, n_tokens).tril().bool()
+def _last_three(n_tokens: int) -> Tensor:
+    """A mask: each token sees itself and the two before it. None is cut off if it is inverted."""
+    return torch.ones(n_tokens, n_tokens).tril().triu(-2).bool()
 
 
 check_multi_head = FunctionCheck(
@@ -98,7 +99,7 @@ check_multi_head = FunctionCheck(
     cases=[
         lambda: (*_projected(5, 21), 3),
         lambda: (*_projected(3, 11, 26), 2),
-        lambda: (*_projected(2, 7, 15), 5, _causal(7)),
+        lambda: (*_projected(2, 7, 15), 5, _last_three(7)),
     ],
     mistakes=[
         Mistake(
@@ -173,7 +174,7 @@ check_multi_head = FunctionCheck(
             " side by side.",
         ),
         Mistake(
-            "columns in turn, laid side by side",
+            "columns in turn, put back in turn",
             _attend(split=_columns_in_turn,
                     join=lambda heads: heads.movedim(-3, -1).flatten(-2)),
             "You cut the last axis into [D, H], so head h has the columns h, h + H, h + 2H and so"
