@@ -26,6 +26,7 @@ FIELD_LABELS = {
     "Reading", "Families", "Positions", "Residual stream", "Layers", "Prediction",
     "Patient",
     "Trained weights",
+    "New tokens", "Key–value cache",
 }  # fmt: skip
 
 
@@ -230,6 +231,13 @@ def test_lens_takes_your_own_sentences():
     assert lens.sentence == "Birds sing." and lens.layer == 2
     lens.sentence = "Dogs bark at night."
     assert len(lens.numbers().rows) == 1 + 7  # [CLS] dogs bark at night . [SEP]
+
+
+def test_lens_of_a_chapters_own_sentences_opens_at_the_word_in_question():
+    jug = "She poured water from the jug into the cup until it was {}."
+    lens = explorables.AttentionLens([jug.format("full"), jug.format("empty")])
+    for lens.sentence in (jug.format("empty"), jug.format("full")):
+        assert "“it” looks most at" in lens.alt()
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -28,8 +28,9 @@ MODULES_OF = {
     "training": ["corpus", "training"],
     "clinic": ["clinic", "training"],
     "fine-tuning": ["fine_tuning", "which_bank", "pretrained"],
+    "variations": ["variations", "pretrained"],
 }
-WITHOUT_OWN_MODULE = ["index", "variations"]
+WITHOUT_OWN_MODULE = ["index"]
 
 
 def imported(tree: ast.AST) -> set[str]:

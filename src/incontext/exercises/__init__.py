@@ -5,16 +5,15 @@ One file for each chapter; `checking.py` holds what they share.
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
 from .clinic import (
-    check_mended_attention,
-    check_mended_loss,
-    check_mended_positions,
+    check_fixed_attention,
+    check_fixed_heads,
+    check_fixed_positions,
     check_own_test,
 )
 from .contextual_embeddings import (
-    check_best_layer,
-    check_changed,
     check_mixture,
-    check_most_missed,
+    check_own_senses,
+    check_removal,
     check_two_words,
 )
 from .fine_tuning import (
@@ -47,14 +46,19 @@ from .scaling import (
     check_undoing_temperature,
     check_uniform_spread,
 )
-from .self_attention import check_attention, check_causal_weights, check_listener, check_love
+from .self_attention import check_attention, check_love, check_openings
 from .softmax_temperature import (
     check_cooled_head,
     check_dilution_margin,
     check_entropy,
     check_softmax,
 )
-from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
+from .static_embeddings import (
+    check_analogy,
+    check_cosine,
+    check_nearest,
+    check_own_direction,
+)
 from .training import (
     check_answer_loss,
     check_every_word_loss,
@@ -63,6 +67,7 @@ from .training import (
     check_training_step,
     train_with,
 )
+from .variations import check_cache_bytes, check_causal_blocks, check_own_sink, check_window
 
 __all__ = [
     "FunctionCheck",
@@ -75,37 +80,38 @@ __all__ = [
     "check_analogy",
     "check_answer_loss",
     "check_attention",
-    "check_best_layer",
-    "check_causal_weights",
-    "check_changed",
+    "check_cache_bytes",
+    "check_causal_blocks",
     "check_cooled_head",
-    "check_corner",
     "check_cosine",
     "check_descent",
     "check_dilution_margin",
     "check_entropy",
     "check_every_word_loss",
+    "check_fixed_attention",
+    "check_fixed_heads",
+    "check_fixed_positions",
     "check_frozen_step",
     "check_head_parameters",
-    "check_listener",
     "check_log_log_slope",
     "check_love",
     "check_mended",
-    "check_mended_attention",
     "check_mended_batches",
     "check_mended_heads",
-    "check_mended_loss",
-    "check_mended_positions",
     "check_mixture",
-    "check_most_missed",
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_openings",
+    "check_own_direction",
     "check_own_family",
     "check_own_head",
+    "check_own_senses",
+    "check_own_sink",
     "check_own_task",
     "check_own_test",
     "check_pool",
+    "check_removal",
     "check_rotate",
     "check_sampler",
     "check_scaled_scores",
@@ -113,12 +119,12 @@ __all__ = [
     "check_sinusoids",
     "check_skip_gram_loss",
     "check_softmax",
-    "check_sums",
     "check_training_step",
     "check_two_words",
     "check_undivided_sentence",
     "check_undoing_temperature",
     "check_uniform_spread",
+    "check_window",
     "keep",
     "not_kept_yet",
     "run_decoder_on",

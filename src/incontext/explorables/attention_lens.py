@@ -26,6 +26,10 @@ SENTENCES = {
     "The fish ate the cat.": "ate",
     "Time flies like an arrow, fruit flies like a banana.": "flies",
 }
+FOCUS = SENTENCES | {  # those of a chapter's own lens too
+    f"She poured water from the jug into the cup until it was {end}.": "it"
+    for end in ("full", "empty")
+}
 
 OF_YOUR_OWN = {
     "try_first": "Choose another layer or head and see where the same token looks now.",
@@ -192,7 +196,7 @@ def _of_the_encoder(sentences: Sequence[str]) -> dict[str, dict]:
     data = {}
     for text in sentences:
         ids = tokenizer.encode(text)
-        tokens, word = tokenizer.tokens(ids), SENTENCES.get(text, "")
+        tokens, word = tokenizer.tokens(ids), FOCUS.get(text, "")
         packed, _ = pack(torch.cat(reading.scores(encoder, ids[None])).double().numpy())
         data[text] = {
             "tokens": tokens,
