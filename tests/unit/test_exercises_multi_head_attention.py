@@ -1,11 +1,13 @@
 """Exercises on heads: wrong solutions, written as learners write them, get their own message."""
 
 import math
+import re
 
 import pytest
 import torch
 
 from incontext import exercises
+from incontext.heads import MultiHeadAttention
 from incontext.pretrained import load_encoder
 
 
@@ -100,46 +102,66 @@ def test_mistakes_in_multi_head_attention_are_named(solution, says):
     assert exercises.check_multi_head(solution).message.startswith(says)
 
 
-def to_mend(cut=False, scale=False, join=False):
-    """The chapter's function, with those of its three mistakes mended that are True."""
+def one_by_one(key_of, value_of, width):
+    """Shared heads in a loop. key_of, value_of: which shared head a query head uses, from 0."""
 
-    def my_heads(q, k, v, n_heads):
-        B, T, C = q.shape
-        d_k = C // n_heads
-        if cut:
-            q, k, v = (torch.stack(x.split(d_k, -1), 1) for x in (q, k, v))
-        else:
-            q, k, v = (x.reshape(B, n_heads, T, d_k) for x in (q, k, v))
-        mixed = torch.softmax(q @ k.mT / (d_k if scale else C) ** 0.5, dim=-1) @ v
-        return torch.cat(mixed.unbind(1), -1) if join else mixed.reshape(B, T, C)
+    def solution(q, k, v, n_heads, n_kv_heads):
+        d_k = q.shape[-1] // n_heads
+        keys, values = k.chunk(n_kv_heads, -1), v.chunk(n_kv_heads, -1)
+        notes = []
+        for h, query in enumerate(q.chunk(n_heads, -1)):
+            scores = query @ keys[key_of(h, n_heads, n_kv_heads)].mT
+            weights = torch.softmax(scores / width(d_k, n_heads, n_kv_heads) ** 0.5, -1)
+            notes.append(weights @ values[value_of(h, n_heads, n_kv_heads)])
+        return torch.cat(notes, -1)
 
-    return my_heads
-
-
-def test_the_mended_heads_pass():
-    assert exercises.check_mended_heads(to_mend(cut=True, scale=True, join=True))
+    return solution
 
 
-@pytest.mark.parametrize("cut", [False, True])
-@pytest.mark.parametrize("scale", [False, True])
-@pytest.mark.parametrize("join", [False, True])
-def test_the_first_mistake_that_is_left_is_named_and_the_others_are_hinted_at(cut, scale, join):
-    if cut and scale and join:
-        return
-    said = exercises.check_mended_heads(to_mend(cut, scale, join)).message
-    if not cut:
-        first = "Heads cut out of the wrong axis."
-    else:
-        first = "Heads joined along the wrong axis." if scale else "√d_model for √d_k."
-    assert said.startswith(first)
-    assert ("look again" in said) == ([cut, scale, join].count(False) > 1)
-    assert ("the scale" in said) == (not cut and not scale)
-    assert ("how the notes are joined" in said) == (not join and not (cut and scale))
+def neighbours(h, n_heads, n_kv_heads):
+    return h * n_kv_heads // n_heads
 
 
-def test_with_one_head_the_three_mistakes_do_not_show():
-    q = torch.randn(3, 2, 5, 6, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(to_mend()(*q, 1), to_mend(True, True, True)(*q, 1))
+def in_turn(h, n_heads, n_kv_heads):
+    return h % n_kv_heads
+
+
+def own_width(d_k, n_heads, n_kv_heads):
+    return d_k
+
+
+def keys_by_queries(d_k, n_heads, n_kv_heads):
+    return d_k * n_kv_heads / n_heads
+
+
+def test_shared_heads_in_another_way_pass():
+    assert exercises.check_shared_heads(one_by_one(neighbours, neighbours, own_width))
+
+
+@pytest.mark.parametrize(
+    ("key_of", "value_of", "width", "says"),
+    [
+        (in_turn, in_turn, keys_by_queries, r"Shared in turn\..*look again at the root"),
+        (in_turn, in_turn, own_width, r"Shared in turn\..*and so on\.$"),
+        (neighbours, neighbours, keys_by_queries, "A width divided by the wrong number."),
+        (neighbours, neighbours, lambda d, h, g: d * h, "√d_model for √d_k."),
+        (neighbours, neighbours, lambda d, h, g: d * g, "The width of all keys."),
+        (in_turn, neighbours, own_width, "Keys shared in turn."),
+        (neighbours, in_turn, own_width, "Values shared in turn."),
+    ],
+)
+def test_mistakes_in_sharing_are_named(key_of, value_of, width, says):
+    said = exercises.check_shared_heads(one_by_one(key_of, value_of, width)).message
+    assert re.match(says, said), said
+
+
+def test_shared_heads_are_those_of_the_package():
+    layer = MultiHeadAttention(12, 6, bias=False, n_kv_heads=2)
+    x = torch.randn(3, 5, 12, generator=torch.Generator().manual_seed(0))
+    mixed = one_by_one(neighbours, neighbours, own_width)(
+        layer.q_proj(x), layer.k_proj(x), layer.v_proj(x), 6, 2
+    )
+    torch.testing.assert_close(layer.out_proj(mixed), layer(x)[0])
 
 
 @pytest.mark.parametrize(

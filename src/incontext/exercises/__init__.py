@@ -26,9 +26,9 @@ from .keeping import keep, not_kept_yet, start_my_transformer
 from .learning import check_descent, check_mended, check_new_word, check_skip_gram_loss
 from .multi_head_attention import (
     check_head_parameters,
-    check_mended_heads,
     check_multi_head,
     check_own_head,
+    check_shared_heads,
 )
 from .positional_encoding import (
     check_add_positions,
@@ -97,7 +97,6 @@ __all__ = [
     "check_love",
     "check_mended",
     "check_mended_batches",
-    "check_mended_heads",
     "check_mixture",
     "check_multi_head",
     "check_nearest",
@@ -115,6 +114,7 @@ __all__ = [
     "check_rotate",
     "check_sampler",
     "check_scaled_scores",
+    "check_shared_heads",
     "check_shift",
     "check_sinusoids",
     "check_skip_gram_loss",

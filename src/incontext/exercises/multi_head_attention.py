@@ -208,49 +208,96 @@ check_multi_head = FunctionCheck(
 )  # fmt: skip
 
 
-STEPS = {  # name: (what is wrong, what it does, where to look again once the first is right)
-    "heads cut out of the wrong axis": (
-        {"split": _split_straight},
-        "reshape reads the numbers in the order in which they lie in memory, so the first head gets"
-        " the first tokens whole. It should get a few columns of every token.",
-        "how q, k and v are cut",
-    ),
-    "√d_model for √d_k": (
-        {"scale": lambda d_k, n_heads: math.sqrt(d_k * n_heads)},
-        "With one head C is the width of the head. With more, a dot product has fewer terms.",
-        "the scale",
-    ),
-    "heads joined along the wrong axis": (
-        {"join": _merge_straight},
-        "The notes lie in memory head by head. Read straight into rows, one row gets pieces of"
-        " several tokens.",
-        "how the notes are joined",
-    ),
-}
+def _in_rows(x: Tensor, times: int) -> Tensor:
+    """Head 1 as often as told, then head 2, …: [..., G, S, D] becomes [..., H, S, D]."""
+    return x.repeat_interleave(times, dim=-3)
 
 
-def _unmended() -> list[Mistake]:
-    """Every set of these mistakes. The first of a set is explained, the others are hinted at."""
-    found = []
-    for n in (3, 2, 1):
-        for names in itertools.combinations(STEPS, n):
-            wrong = {part: way for name in names for part, way in STEPS[name][0].items()}
-            rest = [STEPS[name][2] for name in names[1:]]
-            then = f" When that is right, look again at {' and '.join(rest)}." if rest else ""
-            found.append(Mistake(names[0], _attend(**wrong), STEPS[names[0]][1] + then))
-    return found
+def _in_turn(x: Tensor, times: int) -> Tensor:
+    """All heads, then all of them again, …"""
+    return torch.cat([x] * times, dim=-3)
 
 
-check_mended_heads = FunctionCheck(
-    "check_mended_heads",
-    reference=_reference,
+def _shared(
+    repeat_k: Callable[[Tensor, int], Tensor] = _in_rows,
+    repeat_v: Callable[[Tensor, int], Tensor] = _in_rows,
+    width: Callable[[int, int, int], float] = lambda d_k, n_heads, n_kv_heads: d_k,
+) -> Callable:
+    """Attention whose keys and values are shared, with one step done as told.
+
+    width: what the scores are divided by the root of, from d_k and the two numbers of heads.
+    """
+
+    def solution(q: Tensor, k: Tensor, v: Tensor, n_heads: int, n_kv_heads: int) -> Tensor:
+        q, k, v = split_heads(q, n_heads), split_heads(k, n_kv_heads), split_heads(v, n_kv_heads)
+        times = n_heads // n_kv_heads
+        k, v = repeat_k(k, times), repeat_v(v, times)
+        scores = q @ k.mT / math.sqrt(width(q.shape[-1], n_heads, n_kv_heads))
+        return merge_heads(softmax(scores) @ v)
+
+    return solution
+
+
+def _to_share(n_heads: int, n_kv_heads: int, d_k: int) -> tuple[Tensor, Tensor, Tensor, int, int]:
+    q, k, v = _projected(2, 5, n_heads * d_k)
+    narrow = n_kv_heads * d_k
+    return q, k[..., :narrow].clone(), v[..., :narrow].clone(), n_heads, n_kv_heads
+
+
+def _width_of_keys(d_k: int, n_heads: int, n_kv_heads: int) -> float:
+    return n_kv_heads * d_k / n_heads
+
+
+IN_TURN = (
+    "The repeated heads come as 1, 2, 3, 1, 2, 3 and so on, so query heads 1 and 2 use different"
+    " ones. Neighbours should share: 1, 1, 1, 2, 2, 2 and so on."
+)
+
+check_shared_heads = FunctionCheck(
+    "check_shared_heads",
+    reference=_shared(),
     cases=[
-        lambda: (*_projected(2, 7, 13), 1),
-        lambda: (*_projected(3, 5, 22), 2),
-        lambda: (*_projected(2, 11, 21), 3),
+        lambda: _to_share(9, 3, 4),
+        lambda: _to_share(4, 2, 3),
+        lambda: _to_share(6, 1, 5),
+        lambda: _to_share(3, 3, 7),
     ],
-    mistakes=_unmended(),
-    praise="All three are fixed: the cut, the scale and the join.",
+    mistakes=[
+        Mistake(
+            "shared in turn",
+            _shared(_in_turn, _in_turn, _width_of_keys),
+            IN_TURN + " When that is right, look again at the root.",
+        ),
+        Mistake("shared in turn", _shared(_in_turn, _in_turn), IN_TURN),
+        Mistake(
+            "a width divided by the wrong number",
+            _shared(width=_width_of_keys),
+            "You divide the width of the keys by the number of query heads. But the keys are only as"
+            " wide as their own heads together.",
+        ),
+        Mistake(
+            "√d_model for √d_k",
+            _shared(width=lambda d_k, n_heads, n_kv_heads: d_k * n_heads),
+            "A dot product has only d_k terms. Take the root of the width of one head.",
+        ),
+        Mistake(
+            "the width of all keys",
+            _shared(width=lambda d_k, n_heads, n_kv_heads: d_k * n_kv_heads),
+            "A dot product has only d_k terms. You take the root of the width of all the heads of"
+            " keys together.",
+        ),
+        Mistake(
+            "keys shared in turn",
+            _shared(repeat_k=_in_turn),
+            "The values are right. The keys are still repeated as 1, 2, 3, 1, 2, 3 and so on.",
+        ),
+        Mistake(
+            "values shared in turn",
+            _shared(repeat_v=_in_turn),
+            "The keys are right. The values are still repeated as 1, 2, 3, 1, 2, 3 and so on.",
+        ),
+    ],
+    praise="Neighbours share, and the root is that of one head's width.",
 )
 
 
