@@ -272,8 +272,8 @@ check_shared_heads = FunctionCheck(
         Mistake(
             "a width divided by the wrong number",
             _shared(width=_width_of_keys),
-            "You divide the width of the keys by the number of query heads. The keys are only as wide"
-            " as their own heads together.",
+            "You divide the width of the keys by the number of query heads. The keys are only as"
+            " wide as their own heads together.",
         ),
         Mistake(
             "√d_model for √d_k",
