@@ -27,8 +27,8 @@ from .learning import check_descent, check_mended, check_new_word, check_skip_gr
 from .multi_head_attention import (
     check_head_parameters,
     check_multi_head,
-    check_split_heads,
-    check_two_ahead,
+    check_own_head,
+    check_shared_heads,
 )
 from .positional_encoding import (
     check_add_positions,
@@ -123,12 +123,11 @@ __all__ = [
     "check_rotate",
     "check_sampler",
     "check_scaled_scores",
+    "check_shared_heads",
     "check_sinusoids",
     "check_skip_gram_loss",
     "check_softmax",
-    "check_split_heads",
     "check_training_step",
-    "check_two_ahead",
     "check_two_words",
     "check_undivided_sentence",
     "check_undoing_temperature",
