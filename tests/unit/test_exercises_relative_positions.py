@@ -148,8 +148,8 @@ LONG = "one two three four five six seven eight nine ten eleven twelve"
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ((17, 1, 1), "check_own_head takes (layer, head, offset, text)"),
-        (17, "check_own_head takes (layer, head, offset, text)"),
+        ((17, 1, 1), "check_head_by_offset takes (layer, head, offset, text)"),
+        (17, "check_head_by_offset takes (layer, head, offset, text)"),
         ((17, 1, 1, "Too short."), "Too short a text."),
         ((17, 1, 1, 7), "Too short a text."),
         ((17, 1, 9, LONG), "An offset out of reach."),
@@ -159,5 +159,5 @@ LONG = "one two three four five six seven eight nine ten eleven twelve"
     ],
 )
 def test_a_head_that_cannot_be_looked_up_is_refused(given, says):
-    verdict = exercises.check_own_head(given)
+    verdict = exercises.check_head_by_offset(given)
     assert not verdict and verdict.message.startswith(says), verdict.message

@@ -40,8 +40,8 @@ from .real_models import run_decoder_on, run_encoder_on
 from .relative_positions import (
     check_alibi,
     check_alibi_distance,
+    check_head_by_offset,
     check_order,
-    check_own_head,
     check_rotary_attention,
     check_rotate,
 )
@@ -98,6 +98,7 @@ __all__ = [
     "check_fixed_heads",
     "check_fixed_positions",
     "check_frozen_step",
+    "check_head_by_offset",
     "check_head_parameters",
     "check_log_log_slope",
     "check_love",

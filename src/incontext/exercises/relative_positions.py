@@ -349,8 +349,8 @@ class OwnHeadCheck:
         )
 
 
-check_own_head = OwnHeadCheck(
-    "check_own_head",
+check_head_by_offset = OwnHeadCheck(
+    "check_head_by_offset",
     text=OWN_TEXT,
     reference=lambda: (17, 1, 1, "My aunt keeps bees behind the house and sells honey in spring."),
     mistakes=[
