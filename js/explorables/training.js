@@ -91,7 +91,7 @@ export default explorable({
     const step = run.steps[now] ?? 0;
     const shares = run.families.map((family) => `${data.names[family]} ${percent(run.accuracy[family][now] ?? 0)}`).join(", ");
     if (live.status === "none") {
-      return `The recorded run reads ${reads(view)}. After ${step === 1 ? "1 step" : `${step} steps`} it answers these shares of held-out sentences rightly: ${shares}.`;
+      return `The recorded run reads ${reads(view)}. After ${step === 1 ? "1 step" : `${step} steps`} it gets these shares of held-out sentences right: ${shares}.`;
     }
     if (live.status === "ended" && now === run.steps.length - 1) return verdict(view);
     const learned = run.families.map((family) => [family, learnedAt(run, family)]).filter(([, at]) => at !== undefined);
@@ -327,9 +327,12 @@ function banks(view, api, width) {
   const y = (cosine) => bottom - ((cosine + 1) / 2) * (bottom - top);
   const step = run.steps[now] ?? 0;
   const series = [["same", "one meaning", "var(--ic-1)"], ["other", "two meanings", "var(--ic-3)"]];
+  const question = run.families.includes("bank")
+    ? "What tells the “bank”s of eight sentences apart?"
+    : "“bank” is not in this run, so nothing has taught it to tell the “bank”s of eight sentences apart.";
   const label = `Cosine of two banks about their mean, after layer 1, at step ${step}: ${series.map(([kind, name]) => `${name} ${fixed(run[kind][now] ?? 0)}`).join(", ")}`;
   return h("div", {},
-    h("div", { class: "ic-head" }, "What tells the “bank”s of eight sentences apart? Cosine of two of them after layer 1, less what all eight share."),
+    h("div", { class: "ic-head" }, `${question} Cosine of two of them after layer 1, less what all eight share.`),
     h("svg", { class: "ic-draggable", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, ...turn },
       h("rect", { width, height, fill: "transparent" }),
       [-1, 0, 1].map((value) => [
