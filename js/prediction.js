@@ -77,6 +77,8 @@ function render({ model, el }) {
     const { state, reply: text } = judge(spec, given);
     reply(state, text);
   });
+  // As lib/keys.js does, which is part of the core that explorables stand on, and predictions do not.
+  form.addEventListener("focusin", ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", ""));
   show.addEventListener("click", () => {
     reply("shown", spec.answer);
     form.querySelector("[type=submit]").focus(); // the button that had the focus is gone

@@ -1,6 +1,7 @@
 """One chapter in seconds: run its code and asserts, translate its formulas, try its explorables.
 
     python scripts/check_chapter.py softmax-temperature
+    python scripts/check_chapter.py drafts/reading-attention
 
 Every failure is named with the cell it comes from; the exit code is 1 if there was one.
 """
@@ -171,7 +172,9 @@ def try_in_browser(notebook) -> list[str]:
 
 
 def main() -> int:
-    names = [path.stem for path in sorted(CHAPTERS.glob("*.md"))]
+    names = [
+        str(path.relative_to(CHAPTERS).with_suffix("")) for path in sorted(CHAPTERS.rglob("*.md"))
+    ]
     if len(sys.argv) != 2 or sys.argv[1] not in names:
         print(f"usage: make check CHAPTER=name, one of: {', '.join(names)}", file=sys.stderr)
         return 2

@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/record_training.py            # what is missing, then the files
     .venv/bin/python scripts/record_training.py parts      # one group, or "parts/no-residual/3"
-    .venv/bin/python scripts/record_training.py --check    # train anew, compare the conclusions
+    .venv/bin/python scripts/record_training.py --check    # do the runs still begin and end so?
 
 About 20 minutes on one core. Each run's record is kept in _build/record as soon as it is there, so
 an interruption costs one run at most; delete that folder when the model, the corpus or the loop
@@ -18,6 +18,7 @@ The groups: ``runs`` (two readings), ``heads`` (1, 2, 8), ``parts`` (one taken a
 Axes: ``F`` families, ``L`` layers, ``H`` heads.
 """
 
+import contextlib
 import dataclasses
 import json
 import random
@@ -42,6 +43,7 @@ SEEDS = range(5)
 STEPS = (*range(0, 601, 25), 800, 1000, 1200, 1600, 2000)  # after which a model is looked at
 HEADS = (1, 2, 4, 8)
 N_FEW = 24  # sentences of each family
+FIRST_LOOKS = {"runs": 25, "heads": 25, "parts": 100, "few": 100, "before": 20}  # up to which step
 PARTS = {  # reading, changes of the configuration, families
     "left to right, no positions": ("left-to-right", {"positions": None}, FAMILIES),
     "left to right, no positions, two families": (
@@ -185,10 +187,10 @@ def bank_sentences() -> list[Sentence]:
     return sorted((one for one in both if len(one.words) == shortest), key=lambda one: one.words)
 
 
-# Runs
+# Runs, whole, or, for a check, up to step ``last``
 
 
-def full_run(reading: str, seed: int, heads: int = 4) -> dict:
+def full_run(reading: str, seed: int, heads: int = 4, last: int | None = None) -> dict:
     """A run of the chapter's model, looked at every so many steps."""
     config = dataclasses.replace(default_config(), n_heads=heads)
     run = training.new_run(config, reading=reading, seed=seed, recipe=Recipe(stop_at=None))
@@ -209,7 +211,9 @@ def full_run(reading: str, seed: int, heads: int = 4) -> dict:
                 record["heads"][family].append(by_head(run, some["held_out"][family]))
 
     look(run)
-    training.fit(run, progress=False, on_step=look)
+    fit_until(last, run, look)
+    if last is not None:
+        return record
     splits = ("longer", "cue_after") if reading == "both-sides" else ("longer",)
     for split in splits:
         record[split] = add_look(looks(), run, some[split])
@@ -219,22 +223,25 @@ def full_run(reading: str, seed: int, heads: int = 4) -> dict:
     return record
 
 
-def part_run(part: str, seed: int) -> dict:
+def part_run(part: str, seed: int, last: int | None = None) -> dict:
     """A run without one part, at the losses and accuracies of every hundredth step."""
     reading, changes, families = PARTS[part]
     config = dataclasses.replace(default_config(), **changes)
     recipe = Recipe(families=families)
-    run = training.train(config, reading=reading, seed=seed, progress=False, recipe=recipe)
-    return {
+    run = training.new_run(config, reading=reading, seed=seed, recipe=recipe)
+    fit_until(last, run)
+    record = {
         "seed": seed,
         "steps": [one.step for one in run.looks],
         "loss": {f: rounded([one.loss[f] for one in run.looks]) for f in families},
         "accuracy": {f: rounded([one.accuracy[f] for one in run.looks]) for f in families},
-        "longer": add_look(looks(), run, samples()["longer"]),
     }
+    if last is None:
+        record["longer"] = add_look(looks(), run, samples()["longer"])
+    return record
 
 
-def few_run(heads: int, seed: int, n_steps: int = 1000) -> dict:
+def few_run(heads: int, seed: int, n_steps: int = 1000, last: int | None = None) -> dict:
     """A model that is shown the same few sentences of each family again and again."""
     config = dataclasses.replace(default_config(), n_heads=heads)
     chance = random.Random(seed)
@@ -250,10 +257,12 @@ def few_run(heads: int, seed: int, n_steps: int = 1000) -> dict:
             record["steps"].append(step)
             add_look(record["held_out"], run, held_out)
             add_look(record["few"], run, few)
+        if step == last:
+            break
     return record
 
 
-def before_run(reading: str, seed: int, n_steps: int = 400) -> dict:
+def before_run(reading: str, seed: int, n_steps: int = 400, last: int | None = None) -> dict:
     """A model that is asked for answers whose cue comes after them."""
     families = ("bank", "agreement")
     pools = {f: corpus.every_sentence(f, "cue_after") for f in families}
@@ -271,7 +280,24 @@ def before_run(reading: str, seed: int, n_steps: int = 400) -> dict:
             record["steps"].append(step)
             for family in families:
                 record["loss"][family].append(round(run.answer_loss(pools[family]), 4))
+        if step == last:
+            break
     return record
+
+
+def fit_until(
+    last: int | None, run: TrainingRun, on_step: Callable[[TrainingRun], None] | None = None
+) -> None:
+    """``training.fit``, ended after step ``last``; the learning rate stays that of a whole run."""
+
+    def after_step(run: TrainingRun) -> None:
+        if on_step is not None:
+            on_step(run)
+        if len(run.losses) == last:
+            raise StopIteration
+
+    with contextlib.suppress(StopIteration):
+        training.fit(run, progress=False, on_step=after_step)
 
 
 def own_loop(run: TrainingRun, draw: Callable[[int], list[Sentence]]) -> Iterator[int]:
@@ -352,10 +378,14 @@ def write(found: dict[str, Callable]) -> None:
 
 
 def check() -> None:
-    """Train all ten models anew: what the chapter concludes must hold, not the last digit.
+    """Raise unless today's code begins every recorded run as it was, and ten end as they should.
 
-    Another machine adds up in another order, and after 2000 steps no weight is the same.
+    Another machine adds up in another order, and after 2000 steps no weight is the same. So the
+    first looks are compared closely, and of the ten models what the chapter concludes.
     """
+    for name, record in jobs().items():
+        print(name, flush=True)
+        compare(record(last=FIRST_LOOKS[name.split("/")[0]]), held(name), name)
     with tempfile.TemporaryDirectory() as folder:
         globals()["KEPT"] = Path(folder)
         for reading in READINGS:
@@ -364,6 +394,30 @@ def check() -> None:
                 accuracy = {f: record["held_out"]["accuracy"][f][-1] for f in FAMILIES}
                 print(reading, seed, accuracy, flush=True)
                 assert min(accuracy.values()) >= 0.95, (reading, seed, accuracy)
+
+
+def held(name: str) -> dict:
+    """What is recorded of a run."""
+    group, variant, seed = name.split("/")
+    text = (RECORDED / f"training-{group}.json").read_text(encoding="utf-8")
+    return json.loads(text)[variant][int(seed)]
+
+
+def compare(now, then, name: str, within: float = 0.02) -> None:
+    """Raise ``AssertionError``, with the place, where the beginning of a record differs.
+
+    within: the largest difference, in nats or cosines; shares of sentences may differ by 0.1, since
+        one sentence that tips over is a hundredth or two.
+    """
+    if isinstance(now, dict):
+        for key, value in now.items():
+            compare(value, then[key], f"{name}: {key}", 0.1 if "accuracy" in key else within)
+    elif isinstance(now, list):
+        assert now and len(now) <= len(then), f"{name}: {len(now)} now, {len(then)} recorded"
+        for i, (value, recorded) in enumerate(zip(now, then, strict=False)):
+            compare(value, recorded, f"{name} {i}", within)
+    else:
+        assert abs(now - then) <= within, f"{name}: {now} now, {then} recorded"
 
 
 def main() -> None:

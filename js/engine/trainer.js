@@ -34,6 +34,12 @@ export function trainer({ model, data, values, set, changed }, { workerSource, c
       now = { ...now, at: step, seconds, status: ended ? "ended" : now.status };
     },
     file(_, [bytes]) { offer(bytes, "transformer.safetensors"); },
+    // From the kernel alone, where Python or another view may have done it.
+    status({ status }) { now = { ...now, status }; },
+    forget() {
+      now = nothing;
+      set({ step: data.last });
+    },
   };
 
   function hear(message, buffers) {
@@ -88,8 +94,7 @@ export function trainer({ model, data, values, set, changed }, { workerSource, c
       if (now.status === "none") return;
       if (inKernel) tell({ do: "forget" });
       dismiss();
-      now = nothing;
-      set({ step: data.last });
+      HEARD.forget();
     },
     end() {
       document.removeEventListener("visibilitychange", seen);
@@ -108,10 +113,11 @@ export function trainer({ model, data, values, set, changed }, { workerSource, c
     }
   }
 
-  document.addEventListener("visibilitychange", seen);
-  if (inKernel) {
+  if (inKernel) { // which goes on while nobody looks, as it does with any cell
     model.on("msg:custom", fromKernel);
     model.send({ do: "tell" }); // of a run that is under way
+  } else {
+    document.addEventListener("visibilitychange", seen);
   }
   return live;
 }

@@ -13,9 +13,10 @@ export default explorable({
   name: "attention-lens",
 
   compute({ values, data }) {
-    const { tokens, scores } = data.sentences[values.sentence];
+    const { tokens, scores, causal } = data.sentences[values.sentence];
     const shown = unpack(scores, values.layer - 1, values.head - 1); // of one head, not of all
-    const weights = shown.map((row) => softmax(row, values.temperature));
+    const allowed = (row, query) => (causal ? row.map((score, key) => (key > query ? -Infinity : score)) : row);
+    const weights = shown.map((row, query) => softmax(allowed(row, query), values.temperature));
     return { ...values, tokens, weights, row: weights[values.position - 1] };
   },
 

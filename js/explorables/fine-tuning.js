@@ -17,33 +17,29 @@ export default explorable({
     const at = data.steps.indexOf(values.step);
     return {
       ...values, ...data, runs, run, at,
-      now: run.written[at], moved: run.movement[at], bag: data.bag_of_words[values.seed],
+      now: run.written[at], moved: run.movement[at],
     };
   },
 
-  numbers: ({ step, steps, seed, now, bag, run, runs, parts, moved, ...data }) => ({
+  numbers: ({ step, steps, seed, now, run, runs, parts, moved }) => ({
     columns: ["", "training step", "value"],
     rows: [
       ["now: new sentences right", step, now],
       ["held-out sentences of the grammar right", steps.at(-1), run.held_out],
-      ["bag of words: new sentences right", "", bag],
       ["seed", "", seed],
       ["seconds of one core", steps.at(-1), run.seconds],
       ...parts.map((part, i) => [`moved: ${part}`, step, moved[i]]),
       ...runs.flatMap((other, i) => other.written.map((share, j) => [`new sentences right, seed ${i}`, steps[j], share])),
-      [`${data.sum}: ${run.answer}, cosine`, steps.at(-1), run.cosine],
     ],
   }),
 
-  sentence({ step, steps, now, bag, moved, parts, run, ...data }) {
-    const right = `After ${step} ${step === 1 ? "step" : "steps"}, ${percent(now)} of the new sentences are right; a bag of words has ${percent(bag)}.`;
+  sentence({ step, now, moved, parts }) {
     if (step === 0) return `Before the first step, ${percent(now)} of the new sentences are right: the new layer is random, and nothing has moved.`;
     const most = moved.indexOf(Math.max(...moved));
     const where = moved[most] === 0
       ? "Below the new layer nothing has moved."
       : `Of the encoder, ${parts[most]} has moved furthest, by ${share(moved[most])} of its size.`;
-    const after = step === steps.at(-1) ? ` In its table, ${data.sum} is now nearest to “${run.answer}”.` : "";
-    return `${right} ${where}${after}`;
+    return `After ${step} steps, ${percent(now)} of the new sentences are right. ${where}`;
   },
 
   draw(view, api) {
@@ -60,10 +56,10 @@ const share = (value) => `${fixed(100 * value)}%`;
 
 const points = (list) => list.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
 
-/** Accuracy on new sentences over the steps: the chosen seed, the others, and the bag of words. */
+/** Accuracy on new sentences over the steps: the chosen seed and the others, against guessing. */
 function curves(view, api, width) {
   const height = 260;
-  const { steps, step, runs, run, now, bag } = view;
+  const { steps, step, runs, run, now } = view;
   const edge = { left: 40, right: width - 10, top: 34, bottom: height - 42 };
   const x = (n) => edge.left + (n / steps.at(-1)) * (edge.right - edge.left);
   const y = (part) => edge.bottom - part * (edge.bottom - edge.top);
@@ -73,7 +69,7 @@ function curves(view, api, width) {
     const wanted = ((event.clientX - box.left - edge.left) / (edge.right - edge.left)) * steps.at(-1);
     api.set({ step: steps.reduce((best, one) => (Math.abs(one - wanted) < Math.abs(best - wanted) ? one : best)) });
   };
-  return h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", style: "cursor:pointer", onclick: pick, "aria-label": `Share of new sentences right over training steps: ${percent(now)} at step ${step}; bag of words ${percent(bag)}` },
+  return h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", style: "cursor:pointer", onclick: pick, "aria-label": `Share of new sentences right over training steps: ${percent(now)} at step ${step}; guessing gets half` },
     h("rect", { width, height, fill: "transparent" }),
     h("text", { class: "ic-label", x: 0, y: 14, style: "font-weight:600" }, "New sentences right"),
     [0, 0.5, 1].map((part) => [
@@ -82,12 +78,13 @@ function curves(view, api, width) {
     ]),
     [0, 10, 20, 30].map((n) => h("text", { class: "ic-axis", x: x(n), y: edge.bottom + 19, "text-anchor": "middle" }, String(n))),
     h("text", { class: "ic-axis", x: (edge.left + edge.right) / 2, y: height - 4, "text-anchor": "middle" }, "Training step"),
-    h("line", { x1: edge.left, x2: edge.right, y1: y(bag), y2: y(bag), stroke: "var(--ic-muted)", "stroke-width": 1.4, "stroke-dasharray": "5 4" }),
-    h("text", { class: "ic-axis", x: edge.right, y: y(bag) + 15, "text-anchor": "end", style: HALO }, `bag of words ${percent(bag)}`),
-    runs.map((other) => h("polyline", { points: line(other), fill: "none", stroke: LINE, "stroke-opacity": 0.4, "stroke-width": 1.2 })),
+    h("line", { x1: edge.left, x2: edge.right, y1: y(0.5), y2: y(0.5), stroke: "var(--ic-muted)", "stroke-width": 1.4, "stroke-dasharray": "5 4" }),
+    h("line", { x1: edge.right - 92, x2: edge.right - 66, y1: y(0.1), y2: y(0.1), stroke: "var(--ic-muted)", "stroke-width": 1.4, "stroke-dasharray": "5 4" }),
+    h("text", { class: "ic-axis", x: edge.right, y: y(0.1), "text-anchor": "end", "dominant-baseline": "central" }, "guessing"),
+    runs.map((other) => h("polyline", { points: line(other), fill: "none", stroke: LINE, "stroke-opacity": 0.55, "stroke-width": 1.2 })),
     h("polyline", { points: line(run), fill: "none", stroke: LINE, "stroke-width": 2.2 }),
     h("circle", { cx: x(step), cy: y(now), r: 6, fill: POINT, stroke: "var(--ic-paper)", "stroke-width": 1.5 }),
-    h("text", { class: "ic-label", x: x(step) + (step > 15 ? -10 : 10), y: y(now) + (now > 0.8 ? 20 : -12), "text-anchor": step > 15 ? "end" : "start", style: `${HALO};font-weight:600` }, percent(now)),
+    h("text", { class: "ic-label", x: x(step) + (step > 15 ? -10 : 10), y: y(now) + (now > 0.8 || now < 0.5 ? 20 : -12), "text-anchor": step > 15 ? "end" : "start", style: `${HALO};font-weight:600` }, percent(now)),
   );
 }
 

@@ -24,6 +24,7 @@
 
 import { control, lengthButtons, scaleOf } from "./controls.js";
 import { h, patch } from "./dom.js";
+import { keepKeys } from "./keys.js";
 import { showNumbers } from "./table.js";
 
 const CHOICES = 24; // how tall each choice of a control gets is found out ahead, if there are no more
@@ -61,6 +62,7 @@ function mount(definition, { model, el }) {
   const figure = el.matches?.("figure.explorable") ? el : el.appendChild(newFigure(spec));
   const body = document.createElement("div");
   body.className = "explorable-body";
+  body.addEventListener("focusin", keepKeys);
   figure.insertBefore(body, figure.querySelector("figcaption"));
 
   let frame = 0;

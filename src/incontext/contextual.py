@@ -1,13 +1,13 @@
-"""One word, many meanings: where do its vectors stand in different sentences, layer by layer?
+"""One word, many meanings: how do its vectors in different sentences compare, layer by layer?
 
-The row of the lookup table is the same in every sentence; layer by layer the vector takes more from
-its neighbours. Two questions are put to the vectors: which is nearest to which (cosine), and how do
-they lie on the plane that shows most of their differences (principal component analysis, PCA)?
+The row of the lookup table is the same in every sentence, and with each layer the vector takes in
+more from its neighbours. We ask two things: which vectors are nearest to each other (cosine), and
+how they lie on the plane that shows most of their differences (principal component analysis, PCA).
 
 Ethayarajh (2019), "How Contextual are Contextualized Word Representations?"; Schönemann (1966), "A
 generalized solution of the orthogonal Procrustes problem".
 
-Axes: ``L`` layers, the embeddings first; ``N`` sentences; ``C`` d_model.
+Axes: ``L`` layers, beginning with the embeddings; ``N`` sentences; ``C`` d_model.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from torch import Tensor
 
 from incontext import checks
 
-# For each word its sentences: the sense, the cue (a word of the sentence that names the point on
-# the map), the text. In "bat" and "it" the word stands at the same position in every sentence, so
-# its vectors start out equal.
+# The sentences of each word: the sense, the cue (a word of the sentence that labels the point on
+# the map) and the text. In "bat" and "it" the word has the same position in every sentence, so its
+# vectors start out equal.
 SETS = {
     "bank": [
         ("money", "money", "I deposited money at the bank."),
@@ -86,10 +86,11 @@ SETS = {
 
 
 def word_vectors(encoder, tokenizer, text: str, word: str) -> Float[Tensor, "L C"]:
-    """The vectors of a word in a text after each layer, embeddings first.
+    """The vectors of a word in a text: the embedding, then the vector after each layer.
 
     encoder, tokenizer: what ``load_encoder`` returns.
-    word: one token of the vocabulary, which occurs once in the text; ``ValueError`` otherwise.
+    word: a single token of the vocabulary that occurs exactly once in the text; otherwise
+        ``ValueError``.
     """
     ids = tokenizer.encode(text)
     places = (ids == tokenizer.id_of(word)).nonzero().flatten().tolist()
@@ -103,17 +104,17 @@ def word_vectors(encoder, tokenizer, text: str, word: str) -> Float[Tensor, "L C
 def planes(
     vectors: Float[Tensor, "L N C"],
 ) -> tuple[Float[Tensor, "L N 2"], list[float | None]]:
-    """For each layer the points on the plane of its first two principal components.
+    """For each layer, the points on the plane of its first two principal components.
 
-    vectors: scaled to length 1 first, so that the squared distance of two is 2 − 2 cos.
+    vectors: they are scaled to length 1 first, so that their squared distance is 2 − 2 cos.
 
-    Each layer has a plane of its own, because no common one would do: over all layers together the
-    best plane explains less than a third of the last layer's variance. From the last layer
-    downwards each picture is turned or mirrored, never stretched, onto the one above (orthogonal
+    Each layer has its own plane, because no common one would do: the best plane for all layers
+    together explains less than a third of the last layer's variance. Starting from the last layer,
+    each picture is rotated or mirrored, but never stretched, to fit the one after it (orthogonal
     Procrustes).
 
-    Returns the points, and for each layer the explained variance ratio of its plane, in [0, 1];
-    None where all vectors are equal and there is no variance to explain.
+    Returns the points, and for each layer the explained variance ratio of its plane, in [0, 1], or
+    None if all vectors are equal and there is no variance to explain.
     """
     checks.floating("vectors", vectors)
     checks.axes("vectors", vectors, "L N C")
@@ -138,12 +139,12 @@ def planes(
 
 
 def nearest_other(cosines: Float[Tensor, "N N"], i: int) -> int:
-    """The sentence whose vector is most like that of sentence i, itself left out."""
+    """The other sentence whose vector is most similar to that of sentence i."""
     return int(torch.as_tensor(cosines)[i].index_fill(0, torch.tensor(i), -torch.inf).argmax())
 
 
 def within_and_between(cosines: Float[Tensor, "N N"], senses: Sequence[str]) -> tuple[float, float]:
-    """Mean cosine over the pairs of sentences with one sense, and over those with two."""
+    """Mean cosine over pairs of sentences with the same sense, and with different senses."""
     cosines = torch.as_tensor(cosines)
     same_sense = torch.tensor([[a == b for a in senses] for b in senses])
     pairs = torch.ones_like(same_sense).tril(-1)

@@ -1,9 +1,9 @@
-"""Which sentences can a small model learn, of which we know what it should answer, and why?
+"""On which sentences can a small model be trained, so that we know the right answers, and why?
 
-A small grammar with four families. In each sentence one word, the *answer*, is decided by another,
-the *cue*, and the cue comes first, so that a model that reads left to right can know it (a model
-that reads both sides gets the sentence with the answer hidden). Upper case is chosen, brackets are
-sometimes there; cue and answer are marked by < > and by * *:
+A small grammar with four families. In each sentence one word, the *cue*, decides another, the
+*answer*. The cue comes first, so that a model that reads left to right can know the answer (a model
+that reads both sides gets the sentence with the answer hidden). Below, words in capitals are chosen
+at random, parts in brackets may be left out, and cue and answer are marked by < > and by * *:
 
     bank       PERSON took the <CARGO> to the bank [by the PLACE] and met the *teller* / *fisher* .
                PERSON took the <CARGO> to the bank [by the PLACE] and saw the *counter* / *water* .
@@ -11,12 +11,12 @@ sometimes there; cue and answer are marked by < > and by * *:
     it         the ANIMAL did not cross the PLACE because it was too <ADJECTIVE> : the *ANIMAL* .
                    tired, scared, hungry, old: the animal    wide, long, busy, muddy: the place
     agreement  the <NOUN> PREPOSITION the NOUN *is* / *are* here .
-                   each noun singular or plural; the verb follows the first, not the near one
+                   each noun singular or plural; the verb agrees with the first, not the nearer one
     who        the ANIMAL VERB the ANIMAL , <who> : the *ANIMAL* .      (<whom>: the other one)
 
-Splits: ``train``; ``held_out``, a fifth of all combinations of these words, which ``train`` never
-has, in no order; ``longer``, with one more phrase before the answer; ``cue_after``, in which the
-cue stands behind the answer, for a model that reads both sides.
+Splits: ``train``; ``held_out``, a fifth of all combinations of these words, which ``train`` does
+not contain in any order; ``longer``, with one more phrase before the answer; ``cue_after``, in
+which the cue comes after the answer, for a model that reads both sides.
 
 Families after Linzen, Dupoux and Goldberg (2016), "Assessing the Ability of LSTMs to Learn
 Syntax-Sensitive Dependencies" (agreement), and Levesque, Davis and Morgenstern (2012), "The
@@ -60,7 +60,7 @@ VERBS = ("chased", "saw", "bit", "followed")
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence with a known answer, and the cue that decides it."""
+    """A sentence with a known answer and the cue that decides it."""
 
     words: tuple[str, ...]
     family: str  # one of FAMILIES
@@ -76,9 +76,9 @@ class Sentence:
 def sentences(
     n: int, family: str | None = None, split: str = "train", seed: int = 0
 ) -> list[Sentence]:
-    """``n`` sentences drawn with equal probability, and with replacement; the same for one seed.
+    """``n`` sentences, drawn uniformly and with replacement. The same seed gives the same ones.
 
-    family: one of ``FAMILIES``, or None for all four in equal parts, drawn sentence by sentence.
+    family: one of ``FAMILIES``, or None to draw a family for each sentence, all equally likely.
     split: one of ``SPLITS``.
     """
     checks.whole("n", n)
@@ -91,7 +91,7 @@ def sentences(
 
 
 def every_sentence(family: str, split: str = "train") -> list[Sentence]:
-    """All sentences that the grammar has for a family in a split, in a fixed order."""
+    """All sentences of a family in a split, in a fixed order."""
     checks.one_of("family", family, FAMILIES)
     checks.one_of("split", split, SPLITS)
     return list(_spelled_out(family, split))
@@ -107,7 +107,7 @@ def _spelled_out(family: str, split: str) -> tuple[Sentence, ...]:
 
 
 def vocabulary() -> tuple[str, ...]:
-    """All words of the grammar in alphabetical order; every split uses words of ``train`` only."""
+    """All words of the grammar in alphabetical order. No split has a word that ``train`` lacks."""
     return tuple(
         sorted({w for family in FAMILIES for s in every_sentence(family) for w in s.words})
     )
@@ -121,13 +121,13 @@ def best_loss(
 ) -> float:
     """The lowest mean loss at the answer that any model can reach, in nats, from the grammar alone.
 
-    It is the entropy of the answer given what is known, H(answer | known), where every sentence is
-    as likely as the next.
+    It is the entropy of the answer given what is known, H(answer | known), if all sentences are
+    equally likely.
 
     knowing: ``"everything"`` (the words in order), ``"no order"`` (which words, not where) or
         ``"no context"`` (the family and which answers it has, no word of the sentence).
     split: one of ``SPLITS``; train and held_out together where None.
-    reading: whether the words are those before the answer, or all others.
+    reading: whether the known words are those before the answer or all other words.
     """
     checks.one_of("knowing", knowing, ("everything", "no order", "no context"))
     checks.one_of("reading", reading, READINGS)
@@ -220,7 +220,7 @@ GRAMMAR: dict[str, Callable[[str], Grammar]] = {
 
 
 def _marked(family: str, text: str, alternatives: tuple[str, ...]) -> Sentence:
-    """The sentence of a text in which the answer stands between * * and the cue between < >."""
+    """The sentence of a text in which * * marks the answer and < > marks the cue."""
     words = text.split()
     answer = next(i for i, word in enumerate(words) if word.startswith("*"))
     cue = next(i for i, word in enumerate(words) if word.startswith("<"))
@@ -228,7 +228,7 @@ def _marked(family: str, text: str, alternatives: tuple[str, ...]) -> Sentence:
 
 
 def _is_held_out(combination: Iterable[str]) -> bool:
-    """A fifth of all combinations, always the same ones, on every machine."""
+    """Whether a combination is in the held-out fifth, the same on every machine."""
     digest = hashlib.sha256(" ".join(combination).encode()).digest()
     return int.from_bytes(digest) % 5 == 0
 

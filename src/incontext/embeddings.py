@@ -1,13 +1,13 @@
 """How can words be numbers, so that words close in meaning are close as numbers?
 
-Each of V tokens has a row in a table, a vector of C numbers. How alike two vectors are is the
-cosine of the angle between them, and some relations are directions:
+Each of V tokens has a row in a table, a vector of C numbers. The cosine of the angle between two
+vectors says how similar they are, and some relations are directions:
 
     cos(a, b) = a · b / (|a| |b|)            king − man + woman ≈ queen
 
 Mikolov et al. (2013), "Linguistic Regularities in Continuous Space Word Representations",
-section 4 (analogies; they scale every vector to length 1 before they add, we add the rows as they
-stand in the table).
+section 4 (analogies; they scale every vector to length 1 before adding, we add the rows as they
+are in the table).
 
 Axes: ``V`` rows of the table (vocabulary), ``C`` d_model.
 """
@@ -26,8 +26,8 @@ def lookup(
 ) -> Float[Tensor, "*batch C"]:
     """The rows of the table: token i is row i, the same as one_hot(ids) @ table.
 
-    ids: 0 ≤ id < V, int64 or int32. (A plain ``table[ids]`` would count a negative id from the
-        end.)
+    ids: 0 ≤ id < V, int64 or int32. (A plain ``table[ids]`` would accept a negative id and count
+        from the end.)
     """
     _check_table(table)
     checks.indices("ids", ids, "V", table.shape[0])
@@ -39,8 +39,8 @@ def cosine_similarity(
 ) -> Float[Tensor, "*#batch"]:
     """The cosine of the angle between vectors along the last axis, from −1 to 1.
 
-    The axes before the last broadcast: ``cosine_similarity(x[:, None], x[None, :])`` is the matrix
-    of all pairs of rows. Lengths do not matter, however large or small they are.
+    All axes but the last broadcast: ``cosine_similarity(x[:, None], x[None, :])`` is the matrix of
+    all pairs of rows. Lengths do not matter, however large or small they are.
 
     Raises ``ValueError`` for a vector of zeros, which has no direction, and for NaN or infinity.
     """
@@ -64,12 +64,12 @@ def nearest(
     k: int = 5,
     exclude: Iterable[int] | Integer[Tensor, " n"] = (),
 ) -> tuple[Float[Tensor, "*batch k"], Integer[Tensor, "*batch k"]]:
-    """The k rows of the table most like the query: cosines, largest first, and row indices.
+    """The k rows of the table most similar to the query: cosines, largest first, and row indices.
 
-    exclude: rows that may not be an answer (the query's own row, for one). A row of zeros has no
-        direction and has to be among them.
+    exclude: rows that must not be an answer, such as the query's own row. A row of zeros has no
+        direction and has to be one of them.
 
-    Raises ``ValueError`` where fewer than k rows are left.
+    Raises ``ValueError`` if fewer than k rows are left.
     """
     _check_table(table)
     checks.floating("query", query)
@@ -101,9 +101,9 @@ def analogy(
     """The k rows nearest to a − b + c: "b is to a as c is to …".
 
     a, b, c: row indices, king, man and woman for king − man + woman.
-    exclude_inputs: whether the three rows themselves may not be an answer. The published results
-        leave them out; without this the nearest row is usually one of the three.
-    exclude: further rows that may not be an answer, see ``nearest``.
+    exclude_inputs: whether the three rows themselves are ruled out as answers. Published results
+        leave them out; otherwise the nearest row is usually one of the three.
+    exclude: further rows that must not be an answer, see ``nearest``.
     """
     _check_table(table)
     rows = torch.cat([_rows(name, (row,), table) for name, row in (("a", a), ("b", b), ("c", c))])
@@ -115,7 +115,7 @@ def analogy(
 
 
 def _directions(name: str, vectors: Tensor, rows: Tensor | None = None) -> Tensor:
-    """The vectors scaled to length 1; by their largest entry first, so no square overflows."""
+    """The vectors scaled to length 1; dividing by the largest entry first prevents overflow."""
     largest = vectors.detach().abs().amax(-1, keepdim=True)
     wrong = ~((largest > 0) & largest.isfinite()).squeeze(-1)
     if wrong.any():
@@ -134,7 +134,7 @@ def _directions(name: str, vectors: Tensor, rows: Tensor | None = None) -> Tenso
 def _cosines(
     directions: Float[Tensor, "*batch C"], table: Float[Tensor, "V C"], allowed: Bool[Tensor, " V"]
 ) -> Float[Tensor, "*batch V"]:
-    """Cosine with every row of the table, without a scaled copy of it."""
+    """Cosine with every row of the table, without making a scaled copy of it."""
     lengths = table.norm(dim=-1)
     limits = torch.finfo(table.dtype)
     plain = (lengths > limits.tiny**0.25) & (lengths < limits.max**0.25)  # squares are safe

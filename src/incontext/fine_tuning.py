@@ -144,7 +144,8 @@ def fit(
 ) -> FineTuningRun:
     """Train a classifier of texts on a pretrained encoder.
 
-    texts, labels: as many of the one as of the other, with two different labels or more.
+    texts, labels: as many of the one as of the other, with two different labels or more. A label is
+        the name of a class, written in one way.
     freeze: what keeps its values; see ``Classifier.freeze``.
     model: what ``load_encoder`` returns, MiniLM where None; it stays as it is, a copy is trained.
     n_epochs: how often each text is seen. batch_size: texts in a step.
@@ -201,6 +202,7 @@ def new_run(
     names = tuple(sorted(set(labels)))
     if len(names) < 2:
         raise ValueError(f"labels must name at least two classes, got only {names[0]!r}")
+    _check_spelling(names)
     encoder, tokenizer = load_encoder() if model is None else (copy.deepcopy(model[0]), model[1])
     _check_texts(texts, encoder, tokenizer)
     classifier = Classifier(encoder, len(names), generator)
@@ -299,9 +301,19 @@ def check_examples(texts: Sequence[str], labels: Sequence[str]) -> None:
         raise ValueError(f"labels must be one for each of {len(texts)} texts, got {len(labels)}")
 
 
+def _check_spelling(names: Sequence[str]) -> None:
+    """That no two names of a class are one, written in two ways."""
+    seen = {}
+    for name in names:
+        other = seen.setdefault(name.strip().lower(), name)
+        if other != name:
+            raise ValueError(f"labels must not differ by case or spaces alone: {other!r}, {name!r}")
+
+
 def _check_strings(name: str, values: Sequence[str]) -> None:
     if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
-        raise ValueError(f"{name} must be a list of at least one str, got {values!r}")
+        got = repr(values) if isinstance(values, str | list) else type(values).__name__
+        raise ValueError(f"{name} must be a list of at least one str, got {got}")
     for i, one in enumerate(values):
         if not isinstance(one, str):
             raise ValueError(f"{name}[{i}] must be a str, got {type(one).__name__}")

@@ -104,7 +104,7 @@ def _parts(
             Part(
                 "Positions",
                 "turn queries and keys by an angle that depends on the place: order counts.",
-                chapter="positional-encoding#turning-instead-of-adding-rope",
+                chapter="relative-positions#turning-a-query-and-a-key",
             ),
             Part(
                 "Scores",

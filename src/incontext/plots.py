@@ -423,6 +423,52 @@ def vectors(
     return _named(ax, xlabel, ylabel, title)
 
 
+def tip_to_tail(
+    steps: ArrayLike,
+    labels: Sequence[str] | None = None,
+    total: str = "",
+    ax: Axes | None = None,
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str | None = None,
+) -> Axes:
+    """Arrows [N, 2], each laid where the one before it ends, and their sum as one dark arrow.
+
+    `labels` name the arrows and `total` their sum. Both directions have the same unit.
+    """
+    steps = _array(steps, "steps", 2)
+    if steps.shape[1] != 2:
+        raise ValueError(f"steps must be [N, 2], got shape {steps.shape}")
+    _fits(labels, "labels", len(steps), "steps")
+    ends = steps.cumsum(axis=0)
+    colors = [_LINES[i % len(_LINES)] for i in range(len(steps))]
+    whole = ends[-1]
+    sides = np.sign([whole[0] * y - whole[1] * x for x, y in ends - steps / 2])  # 1: left of it
+    ax = _axes(ax, 5, 3.4)
+    for start, end, name, color, side in [
+        *zip(ends - steps, ends, labels or [""] * len(steps), colors, sides, strict=True),
+        ([0, 0], whole, total, TEXT, -sides.sum() or 1),
+    ]:
+        style = {"arrowstyle": "-|>", "color": color, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", end, start, arrowprops=style)
+        along = np.subtract(end, start)
+        out = np.sign(side) * np.array([-along[1], along[0]]) / (np.hypot(*along) or 1)
+        ax.annotate(
+            name, np.add(start, end) / 2, 9 * out, textcoords="offset points", size=9.5,
+            color=color if color == TEXT else on_paper(color), va="center_baseline",
+            ha="center" if abs(out[0]) < 0.4 else "left" if out[0] > 0 else "right",
+        )  # fmt: skip
+    ax.update_datalim([[0, 0], *ends])
+    ax.autoscale_view()
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.margins(0.18, 0.18)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
+    ax.grid()
+    return _named(ax, xlabel, ylabel, title)
+
+
 def tokens(
     tokens: Sequence[str],
     values: ArrayLike | None = None,

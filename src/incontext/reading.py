@@ -4,8 +4,22 @@
 listens to the projections of queries and keys with PyTorch's forward hooks, while the model reads
 the text as it always does, and computes their scaled products again.
 
-Axes: ``B`` batch, ``T`` queries, ``S`` keys, ``H`` heads.
+``ledger`` asks where a decision comes from. All that a model with a residual stream says is a sum
+of what its parts have written, seen through norms; with the scale of every norm held at its value
+on that text, each norm is a linear map plus β, and the sum can be followed back to its terms:
+
+    direction · output = Σ heads + Σ feed-forward networks + Σ embeddings + constants
+
+Elhage et al. (2021), "A Mathematical Framework for Transformer Circuits", section 2 (the stream as
+a sum, and heads as its terms).
+
+Axes: ``B`` batch, ``T`` queries and tokens, ``S`` keys, ``H`` heads, ``C`` d_model.
 """
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Integer
@@ -13,6 +27,7 @@ from torch import Tensor, nn
 
 from incontext import checks
 from incontext.attention import attention_scores, causal_mask
+from incontext.block import RMSNorm
 from incontext.heads import MultiHeadAttention, split_heads
 from incontext.transformer import Decoder, Encoder
 
@@ -28,23 +43,10 @@ def scores(model: Encoder | Decoder, ids: Integer[Tensor, "B T"]) -> list[Float[
         raise ValueError(f"model must be an Encoder or a Decoder, got {type(model).__name__}")
     checks.axes("ids", ids, "B T")
     stack = model.stack if isinstance(model, Decoder) else model
-    heard: dict[nn.Linear, Tensor] = {}
-
-    def listen(projection: nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        heard[projection] = output
-
     attentions = [block.attention for block in stack.blocks]
-    hooks = [
-        projection.register_forward_hook(listen)
-        for attention in attentions
-        for projection in (attention.q_proj, attention.k_proj)
-    ]
-    try:
-        with torch.no_grad():
-            model(ids, need_weights=False)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    projections = [one for at in attentions for one in (at.q_proj, at.k_proj)]
+    with torch.no_grad(), heard(projections, lambda inputs, output: output) as projected:
+        model(ids, need_weights=False)
 
     n_tokens = ids.shape[1]
     positions = stack.position_options(n_tokens)
@@ -52,11 +54,148 @@ def scores(model: Encoder | Decoder, ids: Integer[Tensor, "B T"]) -> list[Float[
     mask = causal_mask(n_tokens, device=ids.device) if isinstance(model, Decoder) else None
 
     def of_layer(attention: MultiHeadAttention) -> Tensor:
-        q = split_heads(heard[attention.q_proj], attention.n_heads)
-        k = split_heads(heard[attention.k_proj], attention.n_kv_heads)
+        q = split_heads(projected[attention.q_proj], attention.n_heads)
+        k = split_heads(projected[attention.k_proj], attention.n_kv_heads)
         if rotate is not None:
             q, k = rotate(q), rotate(k)
         k = attention.for_each_query_head(k)
         return attention_scores(q, k, mask=mask, bias=bias)
 
     return [of_layer(attention) for attention in attentions]
+
+
+class LedgerRow(NamedTuple):
+    """What one part contributes. ``head_mask[row.layer, row.head] = 0`` switches a head off."""
+
+    layer: int | None  # index of the block, from 0; None for embeddings and constants
+    part: str  # "token", "position", "type", "head", "feed-forward" or "constants"
+    head: int | None  # index of the query head, from 0; None for all else
+    value: float
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The terms of a decision, and what they sum to."""
+
+    rows: tuple[LedgerRow, ...]  # embeddings, then layer by layer its heads and its network
+    total: float  # direction · last_hidden_state[position], as the model itself computes it
+
+
+@torch.no_grad()
+def ledger(
+    model: Encoder | Decoder,
+    ids: Integer[Tensor, "*one T"],
+    position: int,
+    direction: Float[Tensor, " C"],
+) -> Ledger:
+    """Who has moved the output at one position along a direction, and by how much.
+
+    The scale of every norm is held at its value on this text. So a row says what a part wrote, as
+    the output sees it; it does not say what would have happened without it, since later parts would
+    have read something else, and norms divided by something else. Try the largest rows by ablation.
+
+    A head's row has its values' bias in it. All other biases, and the β of every norm, are in the
+    one row "constants".
+
+    model: an ``Encoder`` or a ``Decoder`` with a residual stream. ids: one text, ``[T]`` or
+    ``[1, T]``. position: which token's output, −T ≤ position < T. direction: ``[C]``, for example
+    the difference of two rows of a decoder's ``out_proj.weight``: then the total is the difference
+    of their logits.
+
+    The rows sum to the total, up to rounding.
+    """
+    if not isinstance(model, Encoder | Decoder):
+        raise ValueError(f"model must be an Encoder or a Decoder, got {type(model).__name__}")
+    if not model.config.residual:
+        raise ValueError("model must have a residual stream, got one with residual=False")
+    ids = ids[None] if ids.ndim == 1 else ids
+    checks.axes("ids", ids, "B T")
+    checks.size("ids", ids, 0, "one text", 1)
+    checks.whole("position", position, minimum=-ids.shape[1])
+    if position >= ids.shape[1]:
+        raise ValueError(f"position={position} must be below T={ids.shape[1]}")
+    checks.vectors("direction", direction, "C", "d_model", model.config.d_model)
+    stack = model.stack if isinstance(model, Decoder) else model
+
+    at = (0, position)
+    norms = [part for part in stack.modules() if isinstance(part, nn.LayerNorm | RMSNorm)]
+    networks = [block.feed_forward for block in stack.blocks]
+    out_projs = [block.attention.out_proj for block in stack.blocks]
+    with (
+        heard(norms, lambda inputs, output: inputs[0][at]) as normed,
+        heard(networks, lambda inputs, output: output[at]) as written,
+        heard(out_projs, lambda inputs, output: inputs[0][at]) as mixed,  # the heads, side by side
+    ):
+        total = float(model(ids, need_weights=False).last_hidden_state[at] @ direction)
+
+    # From the output back: `direction` is what the given one comes to at each place of the stream.
+    rows, constants = [], 0.0
+
+    def enter(norm: nn.Module | None) -> None:
+        nonlocal direction, constants
+        if norm is not None:
+            constants += _dot(direction, getattr(norm, "bias", None))
+            direction = _before(norm, normed[norm], direction)
+
+    enter(stack.final_norm)
+    for layer, block in reversed(list(enumerate(stack.blocks))):
+        network, out_proj = block.feed_forward, block.attention.out_proj
+        enter(block.feed_forward_norm if block.norm == "post" else None)
+        bias = _dot(direction, network.down.bias)
+        constants += bias
+        value = _dot(direction, written[network]) - bias
+        rows.append(LedgerRow(layer, "feed-forward", None, value))
+        enter(block.attention_norm if block.norm == "post" else None)
+        constants += _dot(direction, out_proj.bias)
+        terms = mixed[out_proj] * (direction @ out_proj.weight)  # [C], a head's beside the next's
+        heads = terms.unflatten(0, (block.attention.n_heads, -1)).sum(-1).tolist()
+        rows += reversed([LedgerRow(layer, "head", h, value) for h, value in enumerate(heads)])
+    enter(stack.embedding_norm)
+    for part, vector in reversed(_embeddings(stack, ids, position).items()):
+        rows.append(LedgerRow(None, part, None, _dot(direction, vector)))
+    return Ledger((*reversed(rows), LedgerRow(None, "constants", None, constants)), total)
+
+
+def _before(norm: nn.Module, x: Tensor, direction: Tensor) -> Tensor:
+    """The direction in front of a norm that is this one behind it, its scale held as x has it."""
+    if isinstance(norm, nn.LayerNorm):
+        scale = (x.var(correction=0) + norm.eps).sqrt()
+        direction = norm.weight * direction / scale
+        return direction - direction.mean()
+    scale = (x.square().mean() + norm.eps).sqrt()
+    return norm.weight * direction / scale
+
+
+def _embeddings(stack: Encoder, ids: Tensor, position: int) -> dict[str, Tensor]:
+    """The vectors that are added to make what enters the first block, or the norm before it."""
+    found = {"token": stack.token_embedding(ids)[0, position]}
+    position %= ids.shape[1]
+    if stack.config.positions == "learned":
+        found["position"] = stack.position_embedding.weight[position]
+    if stack.config.positions == "sinusoidal":
+        found["position"] = stack.position_table[position]
+    if stack.type_embedding is not None:
+        found["type"] = stack.type_embedding.weight[0]
+    return found
+
+
+def _dot(direction: Tensor, vector: Tensor | None) -> float:
+    return 0.0 if vector is None else float(direction @ vector)
+
+
+@contextmanager
+def heard(
+    modules: list[nn.Module], what: Callable[[tuple[Tensor, ...], Tensor], Tensor]
+) -> Iterator[dict[nn.Module, Tensor]]:
+    """While it lasts, fills a dict with ``what(inputs, output)`` of each module as it is called."""
+    found: dict[nn.Module, Tensor] = {}
+
+    def listen(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        found[module] = what(inputs, output)
+
+    hooks = [module.register_forward_hook(listen) for module in modules]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,14 +1,14 @@
-"""How can a vector learn what a word means, when nobody tells it?
+"""How can a vector learn what a word means if nobody tells it?
 
-A word is known by the company it keeps. Skip-gram takes a word and guesses which words stand near
-it. Each word has two vectors, one as the centre and one as a neighbour, and a pair is likely where
-they point the same way:
+A word is known by the company it keeps. Skip-gram takes a word and guesses which words are near it.
+Each word has two vectors, one as the centre and one as a neighbour, and a pair is likely if the two
+point the same way:
 
     loss = −log σ(v_centre · u_neighbour) − Σ_k log σ(−v_centre · u_random k)
     σ(x) = 1 / (1 + e⁻ˣ)
 
-The second part is negative sampling: words drawn at random, which are mostly no neighbours, are
-pushed away; without them every vector would do best by pointing the same way as every other.
+The second part is negative sampling. Words drawn at random, most of which are not neighbours, are
+pushed away. Without them it would be best for all vectors to point the same way.
 
 Mikolov et al. (2013), "Distributed Representations of Words and Phrases and their
 Compositionality", section 2.2 (equation 4, negative words drawn by count to the power of 3/4);
@@ -29,9 +29,9 @@ from incontext import checks
 
 
 class SkipGram(nn.Module):
-    """Two tables of vectors: ``centre``, which is kept in the end, and ``neighbour``.
+    """Two tables of vectors: ``centre``, which is kept after training, and ``neighbour``.
 
-    vocab_size: number of words. d_model: width of a vector. generator: of the starting vectors,
+    vocab_size: number of words. d_model: width of a vector. generator: for the starting vectors,
     normal with standard deviation 0.1.
     """
 
@@ -52,7 +52,7 @@ class SkipGram(nn.Module):
         neighbours: Int[Tensor, " N"],
         negatives: Int[Tensor, "N K"],
     ) -> Float[Tensor, ""]:
-        """The mean loss of pairs of words, each with words that were drawn at random."""
+        """The mean loss over pairs of words, each with its own randomly drawn words."""
         v = self.centre(centres)  # [N, C]
         together = (v * self.neighbour(neighbours)).sum(-1)  # [N]
         apart = (self.neighbour(negatives) @ v.unsqueeze(-1)).squeeze(-1)  # [N, K]
@@ -62,7 +62,7 @@ class SkipGram(nn.Module):
 def pairs(
     texts: Iterable[Sequence[int]], window: int = 2
 ) -> tuple[Int[Tensor, " N"], Int[Tensor, " N"]]:
-    """Each word of each text with each word at most ``window`` places away: (centres, neighbours).
+    """Pair each word with every word at most ``window`` places away: (centres, neighbours).
 
     texts: lists of ids. window: at least 1.
     """
@@ -82,9 +82,10 @@ def pairs(
 def negative_weights(
     texts: Iterable[Sequence[int]], vocab_size: int, power: float = 0.75
 ) -> Float[Tensor, " V"]:
-    """How often each word is drawn as a negative one: its count to the power of 3/4, summing to 1.
+    """The probability of drawing each word as a negative one: its count to the power of 3/4.
 
-    The power draws rare words more often than their count, and frequent ones less.
+    The power makes rare words more likely than their counts would, and frequent words less. The
+    probabilities sum to 1.
     """
     checks.whole("vocab_size", vocab_size)
     checks.finite("power", power)
@@ -110,11 +111,11 @@ def fit(
     learning_rate: float = 0.02,
     seed: int = 0,
 ) -> tuple[SkipGram, list[float]]:
-    """Train a skip-gram on texts of ids; the model and the loss of every step.
+    """Train a skip-gram on texts of ids. Returns the model and the loss at every step.
 
-    d_model: width of the vectors. window: how far a neighbour may stand. n_negatives: words drawn
-    at random beside each neighbour. batch_size: pairs in a step. learning_rate: of Adam. seed: of
-    the starting vectors and of all draws.
+    d_model: width of the vectors. window: how far away a neighbour may be. n_negatives: random
+    words for each neighbour. batch_size: pairs in one step. learning_rate: of Adam. seed: for the
+    starting vectors and all draws.
     """
     for name, value in (("n_negatives", n_negatives), ("n_steps", n_steps)):
         checks.whole(name, value)

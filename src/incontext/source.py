@@ -6,6 +6,7 @@ drift apart.
 
 import ast
 import inspect
+import symtable
 import textwrap
 from collections.abc import Callable
 
@@ -35,3 +36,17 @@ def show(thing: Callable | type) -> Markdown:
     """The same as a block of code, highlighted in the page and in a notebook."""
     where = f"# {thing.__module__}.{thing.__qualname__}"
     return Markdown(f"```python\n{where}\n{lines(thing)}\n```")
+
+
+def names(code: str) -> tuple[set[str], set[str]]:
+    """The names that a cell binds, and those it takes from outside: other cells, or Python."""
+    whole = symtable.symtable(code, "cell", "exec")
+    made = {s.get_name() for s in whole.get_symbols() if s.is_assigned() or s.is_imported()}
+    made |= {s.get_name() for s in whole.get_symbols() if s.is_namespace()}
+    used = {s.get_name() for s in whole.get_symbols() if s.is_referenced()}
+    tables = list(whole.get_children())
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        used |= {s.get_name() for s in table.get_symbols() if s.is_global()}
+    return made, used

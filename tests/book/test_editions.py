@@ -132,6 +132,7 @@ def test_the_first_cell_installs_what_the_requirements_name():
         if cells:
             assert json.dumps(models) in cells[0] and wheel.name in cells[0]
             assert "installs what the notebook needs" in cells[0]
+            assert cells[0].rstrip().splitlines()[-1].startswith("start_my_transformer()")
     with zipfile.ZipFile(wheel) as package:
         told = next(n for n in package.namelist() if n.endswith("METADATA"))
         needs = re.findall(r"^Requires-Dist: ([\w-]+)", package.read(told).decode(), re.MULTILINE)
@@ -207,6 +208,13 @@ def test_the_zip_works_in_an_empty_folder_with_a_new_environment(tmp_path):
     assert Path(last.outputs[0].text.strip()).is_relative_to(own)
     asked = [cell for cell in ran.cells if "predict.load" in cell.source]
     assert len(asked) >= 3 and all(predictions_in(cell) for cell in asked)
+
+    mine = folder / "my_transformer.py"
+    assert mine.read_text().startswith('"""My transformer')
+    mine.write_text("mine")
+    with zipfile.ZipFile(FOLDER / editions.ZIP) as archive:
+        archive.extractall(tmp_path)  # a new zip over the old one
+    assert mine.read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["index", *CHAPTERS])

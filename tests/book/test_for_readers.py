@@ -38,6 +38,19 @@ def test_an_exercise_says_where_and_how_to_run_it(chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_cell_that_keeps_an_answer_says_where_it_goes_and_nothing_of_the_answer(chapter):
+    page = site.soup(chapter)
+    cells = [c for c in page.select(".cell") if "exercises.keep(my_" in c.get_text()]
+    for cell in cells:
+        note = " ".join(cell.select_one(".cell_output").get_text().split())
+        assert re.fullmatch(
+            r"In your own notebook, this line writes your function into my_transformer.py once it"
+            r" is right, and later chapters can use it: from my_transformer import \w+\.",
+            note,
+        )
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_veil_follows_its_prediction_in_the_same_section(chapter):
     for cell in site.soup(chapter).select(".cell.tag_veil"):
         (output,) = cell.select(":scope > .cell_output")

@@ -154,16 +154,17 @@ MARK_ALIKE = """() => {
 }"""
 
 
-def check_with_axe(page) -> None:
-    """Fails with what axe-core finds on the page as it stands: contrast, which takes the longest,
-    in every look of code once, and all else everywhere."""
+def check_with_axe(page, within: str | None = None) -> None:
+    """Fails with what axe-core finds on the page as it stands, or in a part of it: contrast, which
+    takes the longest, in every look of code once, and all else everywhere."""
     page.evaluate(MARK_ALIKE)
     axe, options = Axe(), {"preload": False, "resultTypes": ["violations"]}
-    elsewhere = {"exclude": [["[data-alike]"]]} if page.locator("[data-alike]").count() else None
+    everywhere = {"include": [[within]]} if within else {}
+    alike = {"exclude": [["[data-alike]"]]} if page.locator("[data-alike]").count() else {}
     rest = {"color-contrast": {"enabled": False}}
     runs = [
-        axe.run(page, elsewhere, {**options, "runOnly": ["color-contrast"]}),
-        axe.run(page, options={**options, "rules": rest}),
+        axe.run(page, everywhere | alike or None, {**options, "runOnly": ["color-contrast"]}),
+        axe.run(page, everywhere or None, options={**options, "rules": rest}),
     ]
     violations = [found for run in runs for found in run.response["violations"]]
     report = [

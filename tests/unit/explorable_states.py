@@ -2,6 +2,9 @@
 
 import random
 
+import torch
+
+from incontext.explorables import AttentionLens
 from incontext.explorables.base import Explorable
 
 
@@ -43,3 +46,17 @@ def changes(explorable: Explorable, n_random: int = 12, seed: int = 5) -> list[d
         control = chosen.choice(controls)
         mixed.append({control["trait"]: chosen.choice(candidates(control))})
     return swept + mixed
+
+
+def own_attentions(causal: bool = False) -> list[torch.Tensor]:
+    """Weights of 2 layers and 3 heads over 5 tokens, some of them far below any float32 of e."""
+    generator = torch.Generator().manual_seed(11)
+    scores = 9 * torch.randn(2, 1, 3, 5, 5, generator=generator)
+    if causal:
+        scores = scores.masked_fill(~torch.ones(5, 5).tril().bool(), -torch.inf)
+    return list(scores.softmax(-1))
+
+
+def own_lens(causal: bool = False) -> AttentionLens:
+    tokens = ["the", " keys", " to", " the", " cabinet"]
+    return AttentionLens(attentions=own_attentions(causal), tokens=tokens, model="a small model")

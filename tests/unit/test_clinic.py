@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from incontext import clinic, corpus, training
 from incontext.attention import attention_scores, causal_mask, scaled_dot_product_attention
 from incontext.softmax import softmax
-from incontext.training import Recipe, batch_of, fit, loss_of, sentences_of_step
+from incontext.training import Recipe, batch_of, fit, loss_of
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 import record_clinic
@@ -310,22 +310,22 @@ def test_the_record_is_small_and_whole():
         assert of_seeds[0].maps.shape == (4, 2, 2, 4, 11, 11)
 
 
-@pytest.mark.parametrize("who", ["left-to-right", 5, 9])
-def test_the_record_is_what_the_script_records(who):
-    """The start, and the loss over the first steps."""
-    run = record_clinic.starting(str(who), 1, clinic.RECIPE)
-    [_, held, _] = clinic.recorded(who)
-    assert loss_of(run, sentences_of_step(0, run)).item() == pytest.approx(
-        held.training[0], abs=2e-3
+@pytest.mark.parametrize("who", record_clinic.EVERYONE)
+def test_todays_code_begins_every_run_as_it_was_recorded(who):
+    """Losses before the first step and over the first twenty, held-out losses, and maps."""
+    record_clinic.check([who], seeds=[0])
+
+
+def test_the_check_of_the_record_notices_another_patient(monkeypatch):
+    monkeypatch.setattr(record_clinic, "starting", lambda who, *rest: clinic.patient(3, *rest))
+    with pytest.raises(AssertionError, match=r"1, seed 0: .* differs by"):
+        record_clinic.check(["1"], seeds=[0])
+    healthy = clinic.healthy
+    monkeypatch.setattr(
+        record_clinic, "starting", lambda who, *rest: healthy("left-to-right", *rest)
     )
-
-    def stop(run):
-        if len(run.losses) == 20:
-            raise StopIteration
-
-    with pytest.raises(StopIteration):
-        fit(run, progress=False, on_step=stop)
-    assert np.mean(run.losses) == pytest.approx(held.training[1], abs=0.02)
+    with pytest.raises(AssertionError, match="4, seed 1: loss in training"):  # another rate
+        record_clinic.check(["4"], seeds=[1])
 
 
 def test_the_script_draws_the_maps_of_the_sentences_that_it_names():

@@ -123,7 +123,11 @@ def test_what_is_no_run_and_test_is_refused():
         ((texts, texts, labels), "The first of the three is what fine_tuning.fit returned."),
         ((run, texts, labels[:3]), "In your test, labels must be one for each of 12 texts, got 3"),
         ((run, [*texts[:11], 7], labels), "In your test, texts[11] must be a str, got int"),
-        ((run, texts, ["cloud", *labels[1:]]), "Labels that are not tested."),
+        (
+            (run, texts, ["cloud", *labels[1:]]),
+            "In your test, labels='cloud' must be one of 'money'",
+        ),
+        ((run, texts, ["river"] * 12), "Labels that are not tested."),
         ((run, [run.texts[0].upper(), *texts[1:]], labels), "A test that was trained on."),
     ]:
         assert exercises.check_own_task(given).message.startswith(says), given

@@ -1,10 +1,10 @@
-"""Wrong solutions to the exercises on positions, written another way, each get their own reply."""
+"""Wrong solutions on positional encoding, written another way, each get their own reply."""
 
 import math
+import re
 
 import numpy as np
 import pytest
-import torch
 
 from incontext import exercises
 
@@ -48,40 +48,23 @@ def add(x, position):
     return out
 
 
-def turn(x, positions, sign=1, lost=1):
-    d = x.shape[-1]
-    out = torch.empty_like(x)
-    for t, p in enumerate(positions.tolist()):
-        for i in range(d // 2):
-            angle = sign * p * 10_000.0 ** (-2 * i / d)
-            s, c = math.sin(angle), math.cos(angle)
-            a, b = x[..., t, 2 * i], x[..., t, 2 * i + 1]
-            out[..., t, 2 * i] = a * c - lost * b * s
-            out[..., t, 2 * i + 1] = a * s + b * c
-    return out
+def unevenness(table, offsets=None, compare=lambda d: max(d) - min(d)):
+    n = len(table)
+    products = [[float(table[i] @ table[j]) for j in range(n)] for i in range(n)]
+    return max(
+        compare([products[i][i + k] for i in range(n - k)])
+        for k in (range(n) if offsets is None else offsets)
+    )
 
 
-def turn_halves(x, positions):
-    d = x.shape[-1]
-    order = [j for i in range(d // 2) for j in (i, i + d // 2)]
-    return turn(x[..., order], positions)[..., np.argsort(order)]
+def all_at_once(table):
+    return (table @ table.T).max() - (table @ table.T).min()
 
 
-def shift(offset, d, sign=1, speed=lambda i, d: 10_000.0 ** (-2 * i / d)):
-    m = np.zeros((d, d))
-    for i in range(d // 2):
-        angle = sign * offset * speed(i, d)
-        m[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [
-            [math.cos(angle), math.sin(angle)],
-            [-math.sin(angle), math.cos(angle)],
-        ]
-    return m
-
-
-def penalties(heads, n, sign=-1, first=1, distance=lambda i, j: abs(i - j), reverse=False):
-    slopes = [2 ** (-8 * (h + first) / heads) for h in range(heads)]
-    slopes = slopes[::-1] if reverse else slopes
-    return [[[sign * m * distance(i, j) for j in range(n)] for i in range(n)] for m in slopes]
+def of_means(table):
+    n = len(table)
+    means = [sum(float(table[i] @ table[i + k]) for i in range(n - k)) / (n - k) for k in range(n)]
+    return max(means) - min(means)
 
 
 WRONG = [
@@ -97,28 +80,20 @@ WRONG = [
         "Positions that run on through the batch",
     ),
     ("check_add_positions", lambda x: add(x, lambda b, t, n: t + 1), "Counting from 1"),
-    ("check_shift", lambda k, d: shift(k, d, sign=-1), "The shift back"),
-    ("check_shift", lambda k, d: shift(k, d, speed=lambda i, d: 1), "One speed for all"),
-    ("check_rotate", lambda x, p: turn(x, p, sign=-1), "Turned backwards"),
-    ("check_rotate", lambda x, p: turn(x, p, lost=-1), "A lost minus sign"),
-    ("check_rotate", turn_halves, "Paired by halves"),
-    ("check_rotate", lambda x, p: turn(x, p - p[0]), "The token's index"),
-    ("check_alibi", lambda h, n: penalties(h, n, sign=1), "The wrong sign"),
+    ("check_unevenness", lambda table: unevenness(table, [1]), "One offset only"),
+    ("check_unevenness", lambda table: unevenness(table, [0]), "The main diagonal only"),
+    ("check_unevenness", all_at_once, "All products compared"),
+    ("check_unevenness", of_means, "Different offsets compared"),
     (
-        "check_alibi",
-        lambda h, n: penalties(h, n, distance=lambda i, j: i - j),
-        "A distance with a sign",
+        "check_unevenness",
+        lambda table: unevenness(table, compare=lambda d: max(d) - d[0]),
+        "Compared with the first alone",
     ),
-    ("check_alibi", lambda h, n: penalties(h, n, first=0), "Slopes from 1"),
-    ("check_alibi", lambda h, n: penalties(h, n, reverse=True), "Slopes in reverse"),
 ]
 RIGHT = {
     "check_sinusoids": sinusoids,
     "check_add_positions": lambda x: add(x, lambda b, t, n: t),
-    "check_shift": shift,
-    "check_rotate": turn,
-    "check_alibi": penalties,
-    "check_alibi_distance": 10,
+    "check_unevenness": unevenness,
 }
 
 
@@ -135,7 +110,29 @@ def test_the_naive_solution_passes(name):
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"), [(9, "One step"), (4, "The logarithm"), (19, "The slope"), (200, "penalty")]
+    ("pair", "says"),
+    [
+        ("The dog chased the cat.", "check_own_order takes one pair"),
+        (("The dog chased the cat.",), "check_own_order takes one pair"),
+        (("The dog chased the cat.", 7), "check_own_order takes one pair"),
+        (("Dogs bark.", "Bark dogs."), "Too few words"),
+        (("Who ate the cake", "who ATE the  cake"), "The same order"),
+        (("The cat ate the fish.", "The fish ate the cat"), "Other words"),
+        (("The cat ate the fish.", "The fish ate a cat."), "Other words"),
+    ],
 )
-def test_a_wrong_number_is_explained(answer, says):
-    assert says in exercises.check_alibi_distance(answer).message
+def test_a_pair_that_would_show_nothing_is_refused(pair, says):
+    verdict = exercises.check_own_order(pair)
+    assert not verdict and verdict.message.startswith(says), verdict.message
+
+
+def test_a_pair_of_sentences_is_compared_with_shuffles():
+    verdict = exercises.check_own_order(("The cat ate the fish.", "The fish ate the cat."))
+    assert verdict and "have a cosine of 0.99." in verdict.message
+    low, high, mean = (
+        float(number)
+        for number in re.search(
+            r"have (\S+) to (\S+) with it, (\S+) on average", verdict.message
+        ).groups()
+    )
+    assert 0.5 < low < mean < high < 0.99

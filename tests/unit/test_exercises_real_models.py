@@ -84,6 +84,7 @@ def test_the_encoder_reads_with_the_readers_attention():
     with torch.no_grad():
         expected = encoder(tokenizer.encode(TEXT)[None]).attentions
     assert_close(verdict.attentions, expected, atol=1e-5, rtol=0)
+    assert list(verdict.tokens) == tokenizer.tokens(tokenizer.encode(TEXT))
 
 
 def test_the_decoder_writes_with_the_readers_attention():
@@ -116,6 +117,23 @@ def test_a_mistake_behind_another_is_named_once_the_first_is_mended(first, behin
     both = run_decoder_on(attend_with(first, behind), PROMPT)
     assert both.message.lower().startswith(first.lower()) and "mend this first" in both.message
     assert run_decoder_on(attend_with(behind), PROMPT).message.lower().startswith(behind.lower())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "names"),
+    list(real_models._ways_to_err()),
+    ids=lambda one: "" if callable(one) else str(one),
+)
+def test_alone_or_with_another_the_first_is_named(wrong, names):
+    """Every mistake and every pair of them, at one layer's call with a mask."""
+    generator = torch.Generator().manual_seed(5)
+    query, key, value = (2 * torch.randn(1, 3, 7, 5, generator=generator) for _ in range(3))
+    layer = real_models._Beside(wrong, 1, 6, list("abcdefg"))
+    with pytest.raises(real_models._Differs) as found:
+        layer(query, key, value, torch.ones(7, 7).tril().bool())
+    said = str(found.value)
+    assert said.lower().startswith(f"{names[0].lower()}. ")
+    assert ("mend this first" in said) == (len(names) > 1)
 
 
 def test_what_nobody_thought_of_is_pointed_at():

@@ -9,6 +9,11 @@ from torch.nn import functional
 
 from incontext import exercises
 
+WET_AND_DRY = {
+    "ends": ("sea river lake ocean", "desert sand dry dust"),
+    "tests": ("wave beach pond stream", "drought heat fire cactus"),
+}
+
 
 def cosine_in_loops(a, b):
     found = []
@@ -29,8 +34,7 @@ def test_right_solutions_pass_however_they_are_written():
     assert exercises.check_cosine(lambda a, b: functional.cosine_similarity(a, b, dim=1))
     assert exercises.check_nearest(lambda row, table, k: ranked(row, table)[1 : k + 1])
     assert exercises.check_analogy(analogy_of())
-    assert exercises.check_corner(0.745)
-    assert exercises.check_sums([6, 1, 3])
+    assert exercises.check_own_direction(WET_AND_DRY)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,7 @@ def analogy_of(signs=(1, -1, 1), left_out="abc", by_cosine=True, scaled=False):
     [
         (analogy_of(left_out=""), "Inputs not excluded"),
         (analogy_of(left_out="a"), "One input excluded of three"),
+        (analogy_of(left_out="c", by_cosine=False), "An input is still allowed, for one thing"),
         (analogy_of(signs=(1, 1, -1)), "A + b − c"),
         (analogy_of(signs=(-1, 1, 1)), "The step made backwards"),
         (analogy_of(by_cosine=False), "Dot product in place of the cosine"),
@@ -123,19 +128,39 @@ def test_analogy(solution, says):
 
 
 @pytest.mark.parametrize(
-    ("check", "answer", "says"),
+    ("words", "says"),
     [
-        (exercises.check_corner, 1.0, "Dot product without the lengths. "),
-        (exercises.check_corner, 0.556, "Length squared. "),
-        (exercises.check_corner, 0.577, "Man and woman at right angles. "),
-        (exercises.check_corner, 0.488, "The middle term with the wrong sign. "),
-        (exercises.check_corner, 0.6, "0.6 is too small"),
-        (exercises.check_sums, (6, 1, 0), "C is its own nearest word. "),
-        (exercises.check_sums, (6, 1, 4), "Not all right yet. Look again at number 3"),
+        ({**WET_AND_DRY, "ends": ("sea river", "desert sand dust")}, "Too few words. "),
+        ({**WET_AND_DRY, "ends": ("sea sea sea", "desert sand dust")}, "Too few words. "),
+        ({**WET_AND_DRY, "tests": ("wave beach pond", "heat fire drought")}, "Too few words. "),
+        (
+            {**WET_AND_DRY, "ends": ("sea river wave", "desert sand dust")},
+            "Tested on what it was made from. ",
+        ),
+        (
+            {"ends": ("sea river lake", "desert sand dust"), "tests": 2 * ("cod eel tuna crab",)},
+            "All test words on one side. ",
+        ),
+        (
+            {**WET_AND_DRY, "ends": ("sea river wug", "desert sand dust")},
+            "The table has no whole word wug",
+        ),
+        ({**WET_AND_DRY, "tests": WET_AND_DRY["tests"][::-1]}, "1 of your 8 test words"),
+        ({"ends": "sea"}, "check_own_direction takes a dictionary"),
+        (("sea river", "desert"), "check_own_direction takes a dictionary"),
     ],
 )
-def test_answers(check, answer, says):
-    assert check(answer).message.startswith(says), check(answer).message
+def test_own_direction(words, says):
+    verdict = exercises.check_own_direction(words)
+    assert not verdict and verdict.message.startswith(says), verdict.message
+
+
+def test_words_on_the_wrong_side_are_named():
+    swapped = {**WET_AND_DRY, "tests": WET_AND_DRY["tests"][::-1]}
+    message = exercises.check_own_direction(swapped).message
+    swapped_sides = {"wave", "beach", "pond", "stream", "drought", "heat", "cactus"}
+    assert all(word in message for word in swapped_sides)
+    assert "fire" not in message
 
 
 def test_looking_is_not_touching():

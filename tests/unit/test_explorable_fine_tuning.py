@@ -4,7 +4,7 @@ import pytest
 from traitlets import TraitError
 
 from incontext.explorables import FineTuning
-from incontext.explorables.fine_tuning import PARTS, REGIMES, SEEDS, STEPS, SUM
+from incontext.explorables.fine_tuning import PARTS, REGIMES, SEEDS, STEPS
 from incontext.fine_tuning import recorded
 
 
@@ -16,7 +16,6 @@ def record():
 def test_its_controls_are_those_of_the_record(record):
     assert list(STEPS) == record["steps"] and list(SEEDS) == record["seeds"]
     assert list(PARTS) == record["parts"] and set(REGIMES) == set(record["runs"])
-    assert "{} − {} + {}".format(*record["analogies"][0].split()) == SUM
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -29,10 +28,7 @@ def test_numbers_are_the_recorded_ones(record, regime, seed, step):
     assert values["now: new sentences right"] == look["written"]
     assert values["held-out sentences of the grammar right"] == run["held_out"]
     assert [values[f"moved: {part}"] for part in PARTS] == look["movement"]
-    kept = record["baselines"][seed]["bag_of_words"]["written"]
-    assert values["bag of words: new sentences right"] == kept
     assert values["seconds of one core"] == run["seconds"]
-    assert rows[-1][0] == f"{SUM}: {run['analogies'][0]['word']}, cosine"
     for other in SEEDS:
         curve = [row[1:] for row in rows if row[0] == f"new sentences right, seed {other}"]
         looks = record["runs"][regime][other]["looks"]

@@ -4,6 +4,7 @@ import json
 import math
 import struct
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -294,15 +295,38 @@ def test_bank_is_looked_at_after_the_first_layer():
 
 
 def test_pause_and_stop(short):
-    widget = Heard(families="it")
-    widget.send = lambda content, buffers=None: (
-        widget.pause() if content["kind"] == "look" and content["step"] == 4 else None
-    )
+    widget, paused = Heard(families="it"), threading.Event()
+
+    def send(content, buffers=None):
+        if content["kind"] == "look" and content["step"] == 4:
+            widget.pause()
+            paused.set()
+
+    widget.send = send
     widget.train()
-    widget._beside._thread.join(1)
+    assert paused.wait(60)
     assert widget._beside._thread.is_alive() and len(widget.run.losses) == 4
     widget.stop()
     assert len(widget.run.losses) == 4 and widget.run.looks[-1].step == 4
+
+
+def test_a_view_hears_what_python_does(short, monkeypatch):
+    monkeypatch.setitem(explorable.RECIPE, "n_steps", 2500)  # none that ends by itself meanwhile
+    widget = Heard(families="it")
+    widget.train()
+    widget.pause()
+    widget.go_on()
+    widget.pause()
+    widget.stop()
+    said = [content["status"] for content, _ in widget.heard if content["kind"] == "status"]
+    assert said == ["paused", "training", "paused", "stopped"]
+    heard = len(widget.heard)
+    widget.pause()
+    widget.go_on()
+    widget.stop()
+    assert len(widget.heard) == heard, "it is over, and nobody can change that"
+    widget.forget()
+    assert widget.heard[-1][0] == {"kind": "forget"}
 
 
 def test_the_kernels_file_is_that_of_save(short, tmp_path):

@@ -6,10 +6,12 @@ import re
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from explorable_states import candidates
+from explorable_states import candidates, own_attentions, own_lens
 from traitlets import TraitError
 
 from incontext import explorables
+from incontext.attention import scaled_dot_product_attention
+from incontext.exercises import run_encoder_on
 from incontext.explorables.base import PROVENANCES, STATIC, Explorable, Numbers, pack
 from incontext.explorables.controls import slider
 
@@ -24,6 +26,7 @@ FIELD_LABELS = {
     "Reading", "Families", "Positions", "Residual stream", "Layers", "Prediction",
     "Patient",
     "Trained weights",
+    "New tokens", "Key–value cache",
 }  # fmt: skip
 
 
@@ -106,6 +109,8 @@ def test_your_own_sentences_and_words_come_back_from_the_page():
     }
     for own in (
         explorables.AttentionLens(sentences=["Birds sing.", "Dogs bark at night."], layer=2),
+        own_lens(),
+        own_lens(causal=True),
         explorables.WordInContext(sets, layer=3, sentence=2),
     ):
         twin = Explorable.from_spec(json.loads(json.dumps(own.spec)))
@@ -226,6 +231,78 @@ def test_lens_takes_your_own_sentences():
     assert lens.sentence == "Birds sing." and lens.layer == 2
     lens.sentence = "Dogs bark at night."
     assert len(lens.numbers().rows) == 1 + 7  # [CLS] dogs bark at night . [SEP]
+
+
+def test_lens_of_a_chapters_own_sentences_opens_at_the_word_in_question():
+    jug = "She poured water from the jug into the cup until it was {}."
+    lens = explorables.AttentionLens([jug.format("full"), jug.format("empty")])
+    for lens.sentence in (jug.format("empty"), jug.format("full")):
+        assert "“it” looks most at" in lens.alt()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_lens_draws_attentions_that_you_have_computed(causal):
+    lens = own_lens(causal)
+    assert lens.limits() == {"position": 5} and "Learned weights: a small model." in lens.caption
+    for lens.layer in (1, 2):
+        for lens.head in (1, 2, 3):
+            _, *rows = lens.numbers().rows
+            expected = own_attentions(causal)[lens.layer - 1][0, lens.head - 1]
+            np.testing.assert_allclose([row[1:] for row in rows], expected, atol=2e-3)
+    lens.temperature = 20
+    _, *rows = lens.numbers().rows
+    weights = expected.double().pow(1 / 20)
+    weights = weights / weights.sum(-1, keepdim=True)
+    np.testing.assert_allclose([row[1:] for row in rows], weights, atol=1e-3)
+    assert (rows[0][2] == 0) is causal
+    with pytest.raises(TraitError, match="layer=3 must be at most 2"):
+        lens.layer = 3
+
+
+def test_lens_draws_what_a_real_model_computed_with_your_attention():
+    verdict = run_encoder_on(scaled_dot_product_attention, "Birds sing.")
+    own, packages = (
+        explorables.AttentionLens.of(verdict),
+        explorables.AttentionLens(["Birds sing."]),
+    )
+    assert own.try_first != packages.try_first and "all-MiniLM-L6-v2" in own.caption
+    for own.layer, own.head in ((1, 1), (4, 2), (6, 12)):
+        packages.layer, packages.head = own.layer, own.head
+        for row, expected in zip(own.numbers().rows, packages.numbers().rows, strict=True):
+            assert row[0] == expected[0]
+            np.testing.assert_allclose(row[1:], expected[1:], atol=1e-3)
+
+
+def changed(at, value):
+    layers = own_attentions()
+    layers[1][0, 2, 3, at] = value
+    return layers
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"attentions": changed(0, 2.0)}, "layer 2, head 3 the weights of 'd'.*sum to 1.*sum"),
+        ({"attentions": changed(0, float("nan"))}, "sum nan"),
+        ({"attentions": [-one for one in own_attentions()]}, "'a' must be at least 0"),
+        ({"attentions": own_attentions(), "tokens": ["a", "b"]}, r"heads, 2, 2\].*got \[\[3, 5, 5"),
+        ({"attentions": own_attentions(), "tokens": "abcde"}, "must be a list of the tokens"),
+        ({"attentions": own_attentions(), "tokens": None}, "tokens=None"),
+        ({"attentions": None}, "attentions must be a tensor.*got None"),
+        ({"attentions": own_attentions(), "sentences": ["Birds sing."]}, "one of them, not both"),
+    ],
+)
+def test_what_is_no_attention_is_refused(given, says):
+    with pytest.raises(ValueError, match=says):
+        explorables.AttentionLens(**{"tokens": list("abcde"), **given})
+
+
+@pytest.mark.bad_input
+def test_a_verdict_without_attentions_is_refused():
+    verdict = run_encoder_on(..., "Birds sing.")
+    with pytest.raises(ValueError, match=r"verdict must hold attentions.*Not yet"):
+        explorables.AttentionLens.of(verdict)
 
 
 def test_controls_link_like_any_widget():

@@ -23,13 +23,15 @@ MODULES_OF = {
     "softmax-temperature": ["softmax", "generation", "pretrained"],
     "scaling": ["attention"],
     "multi-head-attention": ["heads"],
+    "relative-positions": ["positions", "heads", "pretrained"],
     "transformer-block": ["config", "block", "transformer"],
     "reading-attention": ["reading", "pretrained"],
     "training": ["corpus", "training"],
     "clinic": ["clinic", "training"],
     "fine-tuning": ["fine_tuning", "which_bank", "pretrained"],
+    "variations": ["variations", "pretrained"],
 }
-WITHOUT_OWN_MODULE = ["index", "variations"]
+WITHOUT_OWN_MODULE = ["index"]
 
 
 def imported(tree: ast.AST) -> set[str]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from explorable_states import changes
+from explorable_states import changes, own_lens
 
 from incontext import explorables
 from incontext.explorables.base import STATIC, front_end
@@ -31,8 +31,7 @@ def run(command: list, **kwargs) -> subprocess.CompletedProcess:
     return done
 
 
-def cases_of(name: str) -> dict:
-    explorable = getattr(explorables, name)()
+def cases_of(explorable: explorables.base.Explorable) -> dict:
     cases = []
     for change in changes(explorable):
         before = explorable.values()
@@ -53,7 +52,9 @@ def cases_of(name: str) -> dict:
 
 
 def test_numbers_equal_the_packages(node, tmp_path):
-    fixtures = [cases_of(name) for name in explorables.__all__]
+    shown = [getattr(explorables, name)() for name in explorables.__all__]
+    shown += [own_lens(), own_lens(causal=True)]
+    fixtures = [cases_of(one) for one in shown]
     assert all(len(fixture["cases"]) > 12 for fixture in fixtures)
     path = tmp_path / "fixtures.json"
     path.write_text(json.dumps(fixtures))

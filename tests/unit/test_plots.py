@@ -46,6 +46,7 @@ EVERY = {
     ),
     "vectors": lambda ax=None: plots.vectors(random(7, 2), WORDS, list("aabbabb"), ax),
     "vectors as arrows": lambda ax=None: plots.vectors(random(5, 2), WORDS[:5], ax=ax, arrows=True),
+    "tip to tail": lambda ax=None: plots.tip_to_tail(random(3, 2), WORDS[:3], "sum", ax),
     "tokens": lambda ax=None: plots.tokens(WORDS, normalized(7), ax, title="A sentence"),
     "arcs": lambda ax=None: plots.arcs(normalized(3, 3), WORDS[:3], 1, ax),
     "arcs in a column": lambda ax=None: plots.arcs(normalized(14), WORDS * 2, 3, ax),
@@ -409,6 +410,30 @@ def test_arrows_start_at_the_origin():
     assert all(arrow.get_position() == (0, 0) for arrow in arrows)
 
 
+def test_each_arrow_begins_where_the_one_before_it_ends_and_the_dark_one_is_their_sum():
+    steps = np.array([[2.0, 0.0], [0.2, 1.0], [-0.5, 0.3]])
+    ax = plots.tip_to_tail(steps, ["cat", "sat", "mat"], "sum")
+    arrows = [text for text in ax.texts if text.arrow_patch is not None]
+    starts, ends = (
+        [f(one) for one in arrows] for f in (lambda a: a.get_position(), lambda a: a.xy)
+    )
+    assert np.allclose(starts, [[0, 0], [2, 0], [2.2, 1.0], [0, 0]])
+    assert np.allclose(ends, [[2, 0], [2.2, 1.0], [1.7, 1.3], [1.7, 1.3]])
+    assert [text for text in texts(ax) if text] == ["cat", "sat", "mat", "sum"]
+    assert ax.texts[-1].get_color() == plots.TEXT
+    assert ax.get_aspect() == 1
+
+
+def test_names_of_arrows_stand_outside_of_what_they_enclose():
+    """The sum's on the one side of it, the others' on the other; turned over, the other way."""
+    for turn in (1, -1):
+        ax = plots.tip_to_tail([[2, 0], [0, turn]], ["cat", "sat"], "sum")
+        cat, sat, whole = (text for text in ax.texts if text.get_text())
+        assert np.sign(cat.get_position()[1]) == -turn
+        assert sat.get_position()[0] > 0 and sat.get_ha() == "left"
+        assert np.sign(whole.get_position()[1]) == turn
+
+
 def test_tokens_are_chips_in_reading_order_filled_by_value():
     weights = normalized(14)
     ax = plots.tokens(WORDS * 2, weights, limits=(0, 1))
@@ -489,6 +514,8 @@ BAD = {
         range(5), random(5), band=(random(3), random(5))
     ),
     "points must be [N, 2], got shape (5, 3)": lambda: plots.vectors(random(5, 3)),
+    "steps must be [N, 2], got shape (5, 3)": lambda: plots.tip_to_tail(random(5, 3)),
+    "labels has 2 entries, steps needs 5": lambda: plots.tip_to_tail(random(5, 2), ["a", "b"]),
     "groups has 2 entries, points needs 5": lambda: plots.vectors(random(5, 2), None, ["a", "b"]),
     "tokens has 3 entries, values needs 5": lambda: plots.tokens(WORDS[:3], random(5)),
     "colors has 1 entries, tokens needs 3": lambda: plots.tokens(WORDS[:3], colors=["red"]),

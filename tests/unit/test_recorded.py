@@ -147,3 +147,39 @@ def test_its_own_loop_is_that_of_the_package():
     training.fit(theirs, progress=False)
     for one, other in zip(ours.model.parameters(), theirs.model.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", [*MODELS, "heads-1", "heads-2", "heads-8"])
+def test_todays_code_begins_a_recorded_model_as_it_was(name):
+    """Its loss before the first step, and after one."""
+    held = model(name)
+    run = training.new_run(
+        held.model.config, reading=held.reading, seed=held.seed, recipe=held.recipe
+    )
+    record_training.fit_until(2, run)
+    np.testing.assert_allclose(run.losses, held.losses[:2], atol=1e-4)
+
+
+@pytest.mark.parametrize("variant", ["before/left-to-right/0", "before/both-sides/3", "few/8/2"])
+def test_todays_code_begins_a_recorded_loop_of_its_own_as_it_was(variant):
+    last = 0 if variant.startswith("few") else record_training.FIRST_LOOKS["before"]
+    now = record_training.jobs()[variant](last=last)
+    record_training.compare(now, record_training.held(variant), variant)
+
+
+@pytest.mark.parametrize("part", ["both sides, no positions", "left to right, no residual"])
+def test_todays_code_begins_a_run_without_a_part_as_it_was(part):
+    now = record_training.part_run(part, 0, last=record_training.FIRST_LOOKS["parts"])
+    record_training.compare(now, record_training.held(f"parts/{part}/0"), part)
+
+
+def test_the_comparison_with_the_record_notices_a_difference():
+    then = {"seed": 1, "loss": {"it": [4.4, 2.0, 1.0]}, "accuracy": {"it": [0.5, 0.7]}}
+    record_training.compare(then, then, "same")
+    record_training.compare({"loss": {"it": [4.41]}, "accuracy": {"it": [0.45]}}, then, "near")
+    with pytest.raises(AssertionError, match=r"run: loss: it 1: 2\.1 now, 2\.0 recorded"):
+        record_training.compare({"loss": {"it": [4.4, 2.1]}}, then, "run")
+    with pytest.raises(AssertionError, match="accuracy: it 0"):
+        record_training.compare({"accuracy": {"it": [0.7]}}, then, "run")
+    with pytest.raises(AssertionError, match="4 now, 3 recorded"):
+        record_training.compare({"loss": {"it": [4.4, 2.0, 1.0, 0.5]}}, then, "run")

@@ -178,6 +178,22 @@ def test_interrupted_anywhere_it_loses_nothing_and_ends_the_same(
     assert release(folders, "x = 2") == [] and len(there(folders)) == 1 + changed
 
 
+def test_the_readers_transformer_is_made_once_and_never_touched_again(folders):
+    built, own = folders
+    release(folders, "x = 1")
+    mine = own / "my_transformer.py"
+    assert mine.read_text().startswith('"""My transformer, written while reading')
+    (built / mine.name).write_text("a new book's")  # whatever a book may bring
+    for content in ("mine", "", "def broken("):
+        mine.write_text(content)
+        release(folders, f"x = {content!r}")
+        assert mine.read_text() == content
+    mine.unlink()
+    (own / "my_transformer_older.py").write_text("mine")
+    release(folders, "x = 3")
+    assert mine.exists() and (own / "my_transformer_older.py").read_text() == "mine"
+
+
 def test_predictions_are_renewed_and_those_of_older_notebooks_stay(folders):
     built, own = folders
     file = "scaling.predictions.json"

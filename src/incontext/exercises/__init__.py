@@ -5,16 +5,15 @@ One file for each chapter; `checking.py` holds what they share.
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict
 from .clinic import (
-    check_mended_attention,
-    check_mended_loss,
-    check_mended_positions,
+    check_fixed_attention,
+    check_fixed_heads,
+    check_fixed_positions,
     check_own_test,
 )
 from .contextual_embeddings import (
-    check_best_layer,
-    check_changed,
     check_mixture,
-    check_most_missed,
+    check_own_senses,
+    check_removal,
     check_two_words,
 )
 from .fine_tuning import (
@@ -23,6 +22,7 @@ from .fine_tuning import (
     check_own_task,
     check_pool,
 )
+from .keeping import keep, not_kept_yet, start_my_transformer
 from .learning import check_descent, check_mended, check_new_word, check_skip_gram_loss
 from .multi_head_attention import (
     check_head_parameters,
@@ -32,27 +32,38 @@ from .multi_head_attention import (
 )
 from .positional_encoding import (
     check_add_positions,
-    check_alibi,
-    check_alibi_distance,
-    check_rotate,
-    check_shift,
+    check_own_order,
     check_sinusoids,
+    check_unevenness,
 )
 from .real_models import run_decoder_on, run_encoder_on
+from .relative_positions import (
+    check_alibi,
+    check_alibi_distance,
+    check_order,
+    check_own_head,
+    check_rotary_attention,
+    check_rotate,
+)
 from .scaling import (
     check_scaled_scores,
     check_survivors,
     check_uniform_spread,
     check_variance,
 )
-from .self_attention import check_attention, check_causal_weights, check_listener, check_love
+from .self_attention import check_attention, check_love, check_openings
 from .softmax_temperature import (
     check_dilution_margin,
     check_masked_softmax,
     check_prompts,
     check_softmax,
 )
-from .static_embeddings import check_analogy, check_corner, check_cosine, check_nearest, check_sums
+from .static_embeddings import (
+    check_analogy,
+    check_cosine,
+    check_nearest,
+    check_own_direction,
+)
 from .training import (
     check_answer_loss,
     check_every_word_loss,
@@ -61,6 +72,7 @@ from .training import (
     check_training_step,
     train_with,
 )
+from .variations import check_cache_bytes, check_causal_blocks, check_own_sink, check_window
 
 __all__ = [
     "FunctionCheck",
@@ -73,50 +85,58 @@ __all__ = [
     "check_analogy",
     "check_answer_loss",
     "check_attention",
-    "check_best_layer",
-    "check_causal_weights",
-    "check_changed",
-    "check_corner",
+    "check_cache_bytes",
+    "check_causal_blocks",
     "check_cosine",
     "check_descent",
     "check_dilution_margin",
     "check_every_word_loss",
+    "check_fixed_attention",
+    "check_fixed_heads",
+    "check_fixed_positions",
     "check_frozen_step",
     "check_head_parameters",
-    "check_listener",
     "check_love",
     "check_masked_softmax",
     "check_mended",
-    "check_mended_attention",
     "check_mended_batches",
-    "check_mended_loss",
-    "check_mended_positions",
     "check_mixture",
-    "check_most_missed",
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_openings",
+    "check_order",
+    "check_own_direction",
     "check_own_family",
+    "check_own_head",
+    "check_own_order",
+    "check_own_senses",
+    "check_own_sink",
     "check_own_task",
     "check_own_test",
     "check_pool",
     "check_prompts",
+    "check_removal",
+    "check_rotary_attention",
     "check_rotate",
     "check_sampler",
     "check_scaled_scores",
-    "check_shift",
     "check_sinusoids",
     "check_skip_gram_loss",
     "check_softmax",
     "check_split_heads",
-    "check_sums",
     "check_survivors",
     "check_training_step",
     "check_two_ahead",
     "check_two_words",
+    "check_unevenness",
     "check_uniform_spread",
     "check_variance",
+    "check_window",
+    "keep",
+    "not_kept_yet",
     "run_decoder_on",
     "run_encoder_on",
+    "start_my_transformer",
     "train_with",
 ]

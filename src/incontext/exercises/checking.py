@@ -21,14 +21,17 @@ TOLERANCE = 1e-6
 class Verdict:
     """What a check found. True where the exercise is solved; shows its message.
 
-    attentions, text: what a real model gave with the reader's attention (``real_models.py``).
+    attentions, tokens, text, model: what a real model gave with the reader's attention, the tokens
+        that it read, the text that it wrote, and its name (``real_models.py``).
     """
 
     passed: bool
     message: str
     mark: str = "✗"
     attentions: tuple[Tensor, ...] | None = field(default=None, compare=False)
+    tokens: tuple[str, ...] | None = None
     text: str | None = None
+    model: str | None = None
 
     def __bool__(self) -> bool:
         return self.passed

@@ -1,4 +1,4 @@
-"""Exercises of the clinic: three parts to be mended, and a test of the reader's own."""
+"""Exercises of the clinic: three parts to fix, and a test of the reader's own."""
 
 import itertools
 import math
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from incontext import clinic, corpus
+from incontext.heads import merge_heads, split_heads
 from incontext.training import TrainingRun, batch_of
 
 from .checking import FunctionCheck, Mistake, Verdict
@@ -46,8 +47,8 @@ def _to_embed(seed: int, batch: int, n_tokens: int) -> tuple[Tensor, Tensor, Ten
     return ids, _numbers(seed, 13, 3), _numbers(seed + 1, 17, 3)
 
 
-check_mended_positions = FunctionCheck(
-    "check_mended_positions",
+check_fixed_positions = FunctionCheck(
+    "check_fixed_positions",
     reference=_embed,
     cases=[lambda: _to_embed(1, 5, 7), lambda: _to_embed(2, 11, 2), lambda: _to_embed(3, 1, 3)],
     mistakes=[
@@ -99,8 +100,8 @@ def _to_attend(seed: int, batch: int, heads: int, n: int, d_k: int) -> tuple[Ten
     return q, k, v, (at[:, None] - at).abs() <= 1
 
 
-check_mended_attention = FunctionCheck(
-    "check_mended_attention",
+check_fixed_attention = FunctionCheck(
+    "check_fixed_attention",
     reference=_attention(),
     cases=[
         lambda: _to_attend(1, 2, 3, 7, 5),
@@ -122,68 +123,79 @@ check_mended_attention = FunctionCheck(
 )
 
 
-def _every_word(*faults: str) -> Callable:
-    """The loss at every word, with faults: targets not shifted, padding counted."""
+def _heads(*faults: str) -> Callable:
+    """Causal attention in heads, with faults: the split by a view, the join by a reshape."""
 
-    def loss(logits: Tensor, ids: Tensor, is_word: Tensor) -> Tensor:
-        if "the targets not shifted" not in faults:
-            logits, ids, is_word = logits[:, :-1], ids[:, 1:], is_word[:, 1:]
-        if "padding counted" in faults:
-            is_word = torch.ones_like(is_word)
-        return F.cross_entropy(logits[is_word], ids[is_word])
+    def multi_head(query: Tensor, key: Tensor, value: Tensor, n_heads: int) -> Tensor:
+        split = _split_by_view if "the split" in faults else split_heads
+        q, k, v = (split(x, n_heads) for x in (query, key, value))
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return mixed.reshape(query.shape) if "the join" in faults else merge_heads(mixed)
 
-    return loss
-
-
-def _backwards(logits: Tensor, ids: Tensor, is_word: Tensor) -> Tensor:
-    is_word = is_word[:, 1:]
-    return F.cross_entropy(logits[:, 1:][is_word], ids[:, :-1][is_word])
+    return multi_head
 
 
-def _mean_of_means(logits: Tensor, ids: Tensor, is_word: Tensor) -> Tensor:
-    each = zip(logits[:, :-1], ids[:, 1:], is_word[:, 1:], strict=True)
-    return torch.stack([F.cross_entropy(one[w], word[w]) for one, word, w in each]).mean()
+def _split_by_view(x: Tensor, n_heads: int) -> Tensor:
+    n_batch, n_tokens, d_model = x.shape
+    return x.view(n_batch, n_heads, n_tokens, d_model // n_heads)
 
 
-def _to_score(seed: int, lengths: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    is_word = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    ids = torch.randint(1, 13, is_word.shape, generator=generator) * is_word
-    return _numbers(seed, *is_word.shape, 13), ids, is_word
+def _columns_in_turn(query: Tensor, key: Tensor, value: Tensor, n_heads: int) -> Tensor:
+    q, k, v = (x.unflatten(-1, (-1, n_heads)).movedim(-1, 1) for x in (query, key, value))
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True).movedim(1, -1).flatten(-2)
 
 
-check_mended_loss = FunctionCheck(
-    "check_mended_loss",
-    reference=_every_word(),
+def _one_head(query: Tensor, key: Tensor, value: Tensor, n_heads: int) -> Tensor:
+    return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+def _not_causal(query: Tensor, key: Tensor, value: Tensor, n_heads: int) -> Tensor:
+    q, k, v = (split_heads(x, n_heads) for x in (query, key, value))
+    return merge_heads(F.scaled_dot_product_attention(q, k, v))
+
+
+def _to_split(seed: int, batch: int, n_tokens: int, n_heads: int, d_k: int) -> tuple:
+    q, k, v = (_numbers(seed + i, batch, n_tokens, n_heads * d_k) for i in range(3))
+    return q, k, v, n_heads
+
+
+check_fixed_heads = FunctionCheck(
+    "check_fixed_heads",
+    reference=_heads(),
     cases=[
-        lambda: _to_score(1, (7, 4, 5)),
-        lambda: _to_score(2, (3, 11)),
-        lambda: _to_score(3, (2, 6, 3, 5, 2)),
+        lambda: _to_split(1, 2, 7, 3, 5),
+        lambda: _to_split(2, 1, 5, 2, 3),
+        lambda: _to_split(3, 3, 11, 5, 2),
     ],
     mistakes=[
         *_faults(
-            _every_word,
+            _heads,
             {
-                "the targets not shifted": "Row t of the logits scores word t + 1, and you compare"
-                " it with word t, which the model has before its eyes.",
-                "padding counted": "Places that only fill the row are counted as words to be"
-                " guessed. is_word says which to leave out.",
+                "the split": "view(B, H, T, D) deals the numbers out as they lie in memory, so"
+                " what a head calls token 1 is another piece of token 0. Cut each token's vector"
+                " first, [B, T, H, D], and then let two axes change places.",
+                "the join": "The result of the heads is [B, H, T, D]. Before a token's pieces can"
+                " be laid side by side, H and T have to change places again.",
             },
         ),
         Mistake(
-            "shifted the wrong way",
-            _backwards,
-            "You ask row t for word t − 1, which it has seen. The last row has no word to guess,"
-            " and the first word no row that guesses it.",
+            "heads of every H-th column",
+            _columns_in_turn,
+            "Each head takes every H-th column. Head 0 gets the first D columns of a vector, head"
+            " 1 the next D: the last axis becomes (H, D), in this order.",
         ),
         Mistake(
-            "a mean of means",
-            _mean_of_means,
-            "Each sentence counts as much as the next, so that words of short ones count for more."
-            " Take one mean, over all words.",
+            "a single head",
+            _one_head,
+            "There is only one head, as wide as the model. Split the vectors first.",
+        ),
+        Mistake(
+            "no causal mask",
+            _not_causal,
+            "The heads are right, and the causal mask has gone. Leave is_causal=True as it was.",
         ),
     ],
-    praise="Each word is asked for once, by those before it, and padding by nobody.",
+    praise="Split, attend, join: each head has its own slice of every token.",
 )  # fmt: skip
 
 

@@ -1,20 +1,21 @@
 """Checks of the chapter on contextual embeddings: mixtures by hand, and the real model."""
 
 import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from incontext.attention import causal_mask, scaled_dot_product_attention
-from incontext.contextual import SETS, nearest_other, word_vectors
+from incontext.attention import scaled_dot_product_attention
+from incontext.contextual import nearest_other, word_vectors
 from incontext.embeddings import cosine_similarity
 from incontext.pretrained import load_encoder
 from incontext.softmax import softmax
 
-from .checking import FunctionCheck, Mistake, ValueCheck
-
-TIRED = "The chicken didn't cross the road because it was too tired."
-WIDE = TIRED.replace("tired", "wide")
+from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, in_words, not_yet
 
 
 def vectors(n: int, width: int, seed: int) -> Tensor:
@@ -37,24 +38,24 @@ check_mixture = FunctionCheck(
         Mistake(
             "softmax over the wrong axis",
             lambda x: softmax(x @ x.T, dim=0) @ x,
-            "Each column of your weights sums to one. A word shares its weight among all the"
-            " words, along its row: dim=-1. (The same comes out if the weights are transposed.)",
+            "Each column of your weights sums to one. But each word divides its attention among all"
+            " the words, along its row: dim=-1. (Transposed weights give the same result.)",
         ),
         Mistake(
             "weights that do not sum to one",
             lambda x: (x @ x.T).exp() @ x,
-            "You have the exponentials and not yet their shares. Divide each row by its sum.",
+            "You have the exponentials, but not their shares yet. Divide each row by its sum.",
         ),
         Mistake(
             "one sum for all rows",
             lambda x: (x @ x.T).exp() / (x @ x.T).exp().sum() @ x,
-            "Your weights sum to one over the whole matrix. Each word's row must do so by itself:"
+            "Your weights sum to one over the whole matrix. Each row has to sum to one by itself:"
             " sum(-1, keepdim=True).",
         ),
         Mistake(
             "no softmax",
             lambda x: x @ x.T @ x,
-            "You mixed with the raw scores, which can be negative and have any sum.",
+            "You mixed with the raw scores, which can be negative and add up to anything.",
         ),
         Mistake(
             "scores divided by their sum",
@@ -65,18 +66,18 @@ check_mixture = FunctionCheck(
         Mistake(
             "plain average",
             lambda x: x.mean(0).expand_as(x),
-            "Every word gets the same share, whatever its score.",
+            "You gave every word the same share, whatever its score.",
         ),
         Mistake(
             "weights in place of the mixture",
             lambda x: softmax(x @ x.T),
-            "These are the weights, and they are right. The last step is still missing: the"
-            " weighted sum of the vectors, weights @ x.",
+            "These are the weights, and they are right. One step is still missing: the weighted sum"
+            " of the vectors.",
         ),
         Mistake(
             "cosines as scores",
             lambda x: softmax(cosine_similarity(x[:, None], x[None, :])) @ x,
-            "The score is the dot product here, lengths and all.",
+            "Here the score is the plain dot product, so the lengths count. You divided by them.",
         ),
     ],
     praise="Equal to incontext.attention.scaled_dot_product_attention with scale=1.",
@@ -95,19 +96,19 @@ check_two_words = ValueCheck(
         Mistake(
             "shares of the scores",
             lambda: [4 / 6 * 2 + 2 / 6, 2 / 6],
-            "You divided the scores 4 and 2 by their sum. Softmax divides their exponentials, and"
-            " so it is the difference, 2, that decides.",
+            "You divided the scores 4 and 2 by their sum. Softmax divides their exponentials, so"
+            " only the difference of the scores matters, which is 2.",
         ),
         Mistake(
             "the other word",
             lambda: _two_words(1),
-            "That is the new vector of the second word. Its scores are 2 and 2, so it takes half"
-            " of each.",
+            "That is the new vector of the second word. Its scores are 2 and 2, so it takes half of"
+            " each. The task asks for the first word.",
         ),
         Mistake(
             "weights in place of the mixture",
             lambda: [1 / (1 + math.exp(-2)), 1 / (1 + math.exp(2))],
-            "These are the weights. Mix the vectors with them.",
+            "These are the weights. Now mix the vectors with them.",
         ),
         Mistake(
             "weights the wrong way round",
@@ -119,127 +120,160 @@ check_two_words = ValueCheck(
 )
 
 
-def _right_by_layer(word: str) -> list[int]:
-    """After each layer, how many sentences have their nearest one in their own sense."""
-    encoder, tokenizer = load_encoder()
-    senses = [sense for sense, _, _ in SETS[word]]
-    x = torch.stack([word_vectors(encoder, tokenizer, text, word) for *_, text in SETS[word]], 1)
-    cosines = cosine_similarity(x[:, :, None], x[:, None])  # [L + 1, N, N]
-    return [
-        sum(senses[nearest_other(one, i)] == sense for i, sense in enumerate(senses))
-        for one in cosines
-    ]
+def _removal(n_tokens: int, t: int) -> Tensor:
+    mask = torch.ones(n_tokens, n_tokens, dtype=torch.bool)
+    mask[:, t] = False
+    mask[t, t] = True
+    return mask
 
 
-def _best_layer(word: str) -> int:
-    right = _right_by_layer(word)
-    return right.index(max(right))
+def _without(*, rows: bool, columns: bool, itself: bool) -> Callable[[int, int], Tensor]:
+    """Masks that forbid the row of token t, its column, or the entry where both meet."""
+
+    def mask(n_tokens: int, t: int) -> Tensor:
+        made = torch.ones(n_tokens, n_tokens, dtype=torch.bool)
+        made[t] &= not rows
+        made[:, t] &= not columns
+        made[t, t] = itself
+        return made
+
+    return mask
 
 
-check_best_layer = ValueCheck(
-    "check_best_layer",
-    reference=lambda: _best_layer("match"),
+check_removal = FunctionCheck(
+    "check_removal",
+    reference=_removal,
+    cases=[lambda: (5, 2), lambda: (7, 0), lambda: (3, 2)],
     mistakes=[
         Mistake(
-            "the last layer",
-            lambda: len(_right_by_layer("match")) - 1,
-            "More layers are not better here: after the last one a sentence about a fire is among"
-            " the games again. Count at every layer.",
+            "the row in place of the column",
+            _without(rows=True, columns=False, itself=True),
+            "You stopped token t from looking at the others. But the others still look at t, so it"
+            " has not been taken away. In the mask a row is the token that looks, and a column is"
+            " the token that is looked at.",
         ),
         Mistake(
-            "the layer of “bank”",
-            lambda: _best_layer("bank"),
-            "There “bank” has all eight right. For “match” one sentence is still missing.",
+            "the token cannot see itself",
+            _without(rows=False, columns=True, itself=False),
+            "Nobody can look at t, not even t itself. The task leaves t its own entry, mask[t, t].",
         ),
         Mistake(
-            "layer 0",
-            lambda: 0,
-            "Before the first layer there is only the row and its position, in either sense.",
+            "row and column",
+            _without(rows=True, columns=True, itself=True),
+            "You took away what t sees as well. That changes no other vector, because nobody reads"
+            " t any more, but it is more than the task asks for: t keeps its row.",
+        ),
+        Mistake(
+            "True and False exchanged",
+            lambda n_tokens, t: ~_removal(n_tokens, t),
+            "Here True means “may look”. Yours allows only what should be forbidden.",
+        ),
+        Mistake(
+            "nothing forbidden",
+            lambda n_tokens, t: torch.ones(n_tokens, n_tokens, dtype=torch.bool),
+            "Your mask lets every token look at every other.",
         ),
     ],
-    praise="One layer only, and not the last. Which layer suits a task has to be tried.",
+    praise="Nobody sees the token any more. Exchange it for any other, and nothing else changes.",
 )
 
 
-def _most_missed(text: str, word: str, layer: int, skip: bool = True) -> str:
-    """The token whose hiding turns the vector of the word most."""
-    encoder, tokenizer = load_encoder()
-    ids = tokenizer.encode(text)
-    tokens = tokenizer.tokens(ids)
-    place = tokens.index(word)
-    hidden = ids.repeat(len(ids), 1).fill_diagonal_(tokenizer.id_of("[MASK]"))
-    with torch.no_grad():
-        whole = encoder(ids[None]).hidden_states[layer][0, place]
-        without = encoder(hidden).hidden_states[layer][:, place]
-    turned = 1 - cosine_similarity(without, whole)
-    if skip:
-        turned[place] = 0
-    return tokens[int(turned.argmax())]
+@dataclass(frozen=True)
+class SensesCheck:
+    """Checks a claim of the learner's own: the model separates two senses of this word.
+
+    reference: a word and sentences with their sense. mistakes: what is no test of the claim, in
+    the order in which it is looked for.
+    """
+
+    name: str
+    reference: Callable[[], dict[str, Any]]
+    mistakes: Sequence[Mistake]
+
+    def __call__(self, claim: Any) -> Verdict:
+        if claim is None or claim is Ellipsis:
+            return not_yet(f"give {self.name} your word and your sentences.")
+        try:
+            word = claim["word"].lower()
+            senses, texts = zip(*claim["sentences"], strict=True)
+            counts = Counter(str(sense) for sense in senses)
+        except (TypeError, KeyError, ValueError, AttributeError):
+            return Verdict(
+                False,
+                f"{self.name} takes a dictionary with a “word” and a list “sentences” of pairs"
+                f" (sense, text). It got {in_words(claim)}.",
+            )
+        encoder, tokenizer = load_encoder()
+        if word not in tokenizer:
+            return Verdict(False, f"{word} is no whole token of the model. Choose another word.")
+        places = [tokenizer.pieces(text).count(word) for text in texts]
+        if any(n != 1 for n in places):
+            return Verdict(False, str(self.mistakes[0]))
+        if len(counts) < 2 or min(counts.values()) < 3:
+            return Verdict(False, str(self.mistakes[1]))
+        x = torch.stack([word_vectors(encoder, tokenizer, text, word) for text in texts], 1)
+        nearest = [  # for each layer, the sentence nearest to each sentence
+            [nearest_other(cosines, i) for i in range(len(texts))]
+            for cosines in cosine_similarity(x[:, :, None], x[:, None])
+        ]
+        right = [sum(senses[i] == senses[j] for i, j in enumerate(one)) for one in nearest]
+        if right[0] == len(texts):
+            return Verdict(False, str(self.mistakes[2]))
+        by_layer = f"In their own sense, by layer: {', '.join(map(str, right))} of {len(texts)}."
+        if max(right) == len(texts):
+            return Verdict(True, f"{by_layer} Your claim has survived this test.", "✓")
+        best = max(range(len(right)), key=right.__getitem__)
+        i, j = next((i, j) for i, j in enumerate(nearest[best]) if senses[i] != senses[j])
+        return Verdict(
+            False,
+            f"{by_layer} At its best, after layer {best}, “{texts[i]}” is still closest to"
+            f" “{texts[j]}”. What do these two share?",
+        )
 
 
-check_most_missed = ValueCheck(
-    "check_most_missed",
-    reference=lambda: _most_missed(WIDE, "it", 6),
+check_own_senses = SensesCheck(
+    "check_own_senses",
+    reference=lambda: {
+        "word": "plant",
+        "sentences": [
+            ("factory", "The workers left the plant at night."),
+            ("factory", "The plant makes engines for cars."),
+            ("factory", "A chemical plant employs many engineers."),
+            ("living", "She watered the plant in the window."),
+            ("living", "The plant has green leaves and small flowers."),
+            ("living", "A plant needs light and water to grow."),
+        ],
+    },
     mistakes=[
         Mistake(
-            "the word itself",
-            lambda: _most_missed(WIDE, "it", 6, skip=False),
-            "Hide “it” and its own vector turns most, as it must. Leave that one out.",
+            "the word is missing from a sentence, or occurs twice",
+            lambda: {"word": "plant", "sentences": 3 * [("a", "Plants grow."), ("b", "A plant.")]},
+            "Each sentence should contain the word exactly once, and in this form.",
         ),
         Mistake(
-            "layer 3",
-            lambda: _most_missed(WIDE, "it", 3),
-            "So it is after layer 3. Look at the last row of what dependence returns.",
+            "too few sentences",
+            lambda: {
+                "word": "plant",
+                "sentences": 2 * [("a", "A plant grows."), ("b", "The plant makes cars.")],
+            },
+            "Each sense needs at least three sentences, and there have to be two senses. With"
+            " fewer, a right neighbour is often luck.",
         ),
         Mistake(
-            "what the sentence means",
-            lambda: "road",
-            "A reader would say so. The model does not: measure it.",
+            "the position gives it away",
+            lambda: {
+                "word": "plant",
+                "sentences": [
+                    ("first", "Plant trees in spring."),
+                    ("first", "Plant beans in rows."),
+                    ("first", "Plant them with care."),
+                    ("last", "The workers left the chemical plant."),
+                    ("last", "She watered a small green plant."),
+                    ("last", "He works in a large plant."),
+                ],
+            },
+            "All are right at layer 0 already, before the model has looked at any other word. So"
+            " the position of the word is enough to tell your senses apart. Vary it.",
         ),
     ],
-    praise="“It” means the road, and its vector depends most on the chicken.",
-)
-
-
-def _changed(causal: bool) -> int:
-    """How many tokens of TIRED have another vector after layer 6 when it ends in "wide"."""
-    encoder, tokenizer = load_encoder()
-    ids = [tokenizer.encode(text) for text in (TIRED, WIDE)]
-    mask = causal_mask(len(ids[0]))[None] if causal else None
-    with torch.no_grad():
-        one, other = (encoder(each[None], mask=mask).last_hidden_state[0] for each in ids)
-    return int(((one - other).abs().amax(-1) > 1e-4).sum())
-
-
-def _n_tokens() -> int:
-    return len(load_encoder()[1].encode(TIRED))
-
-
-check_changed = ValueCheck(
-    "check_changed",
-    reference=lambda: _changed(causal=True),
-    mistakes=[
-        Mistake(
-            "only the word itself",
-            lambda: 1,
-            "The tokens after it see it, and change with it.",
-        ),
-        Mistake(
-            "the token [SEP] forgotten",
-            lambda: _changed(causal=True) - 1,
-            "The full stop is followed by [SEP], and that sees the new word too.",
-        ),
-        Mistake(
-            "without the mask",
-            lambda: _changed(causal=False),
-            "So many change where both sides are seen. From left to right those before the word"
-            " do not see it.",
-        ),
-        Mistake(
-            "those that stay",
-            lambda: _n_tokens() - _changed(causal=True),
-            "These are the tokens before the word, which stay as they are. Count the others.",
-        ),
-    ],
-    praise="The word and all that comes after it; what came before stays as it was.",
 )

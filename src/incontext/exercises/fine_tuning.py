@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from incontext import which_bank
+from incontext import checks, which_bank
 from incontext.fine_tuning import (
     FineTuningRun,
     bag_of_words_accuracy,
@@ -262,6 +262,8 @@ class OwnTaskCheck:
     def _fault(self, run: FineTuningRun, texts: Any, labels: Any) -> str:
         try:
             check_examples(texts, labels)
+            for label in labels:
+                checks.one_of("labels", label, run.labels)
         except ValueError as error:
             return f"In your test, {error}."
         if {text.strip().lower() for text in texts} & {text.strip().lower() for text in run.texts}:
@@ -312,8 +314,8 @@ check_own_task = OwnTaskCheck(
         Mistake(
             "labels that are not tested",
             _one_label,
-            "The test must have sentences of every label that the run was trained on, and of no"
-            " other. A run that always says the same would be right on a test of one label.",
+            "The test must have sentences of every label that the run was trained on. A run that"
+            " always says the same would be right on a test of one label.",
         ),
         Mistake(
             "too few to learn from",

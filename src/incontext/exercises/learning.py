@@ -37,19 +37,19 @@ check_descent = FunctionCheck(
         Mistake(
             "uphill",
             lambda slope, start, rate, n: _descend(slope, start, -rate, n),
-            "You add what should be taken away. The slope points to where the loss grows: step"
-            " against it.",
+            "You add the slope, and so you go where the loss grows. Step the other way: subtract.",
         ),
         Mistake(
             "the learning rate is not used",
             lambda slope, start, rate, n: _descend(slope, start, 1.0, n),
-            "The slope alone says the direction. How far a step goes along it is set by the"
-            " learning rate: multiply.",
+            "You subtract the whole slope. Multiply it by the learning rate, which says how far to"
+            " go.",
         ),
         Mistake(
             "the slope at the start, for every step",
             lambda *arguments: _descend(*arguments, frozen=True),
-            "You ask for the slope once. It changes as w moves: ask again where you stand now.",
+            "You compute the slope only once. It changes as w moves, so compute it again at every"
+            " step.",
         ),
         Mistake(
             "the start is missing",
@@ -59,17 +59,17 @@ check_descent = FunctionCheck(
         Mistake(
             "only the last w",
             lambda *arguments: _descend(*arguments)[-1],
-            "That is where the walk ends. Return the whole way, the start first.",
+            "That is only the last value. Return all of them, beginning with the start.",
         ),
         Mistake(
             "one step too few",
             lambda slope, start, rate, n: _descend(slope, start, rate, n - 1),
-            "n_steps steps lead to n_steps + 1 places, and one is missing at the end.",
+            "With n_steps steps there are n_steps + 1 values. The last one is missing.",
         ),
         Mistake(
             "the learning rate taken away, whatever the slope",
             lambda slope, start, rate, n: [start - rate * i for i in range(n + 1)],
-            "Each of your steps has the same length. A step is the learning rate times the slope.",
+            "All of your steps have the same length. A step is the learning rate times the slope.",
         ),
     ],
     praise="Downhill, one slope at a time.",
@@ -106,24 +106,23 @@ check_skip_gram_loss = FunctionCheck(
         Mistake(
             "no negative words",
             _of_scores(lambda s, r: -F.logsigmoid(s).mean()),
-            "The second part is missing: −log σ(−score) for each word drawn at random.",
+            "The second part is missing: add −log σ(−score) for each random word.",
         ),
         Mistake(
             "the negative words pulled near",
             _of_scores(lambda s, r: -(F.logsigmoid(s) + F.logsigmoid(r).sum(-1)).mean()),
-            "You treat the words drawn at random as neighbours. Their score needs a minus, inside"
-            " the σ.",
+            "You treat the random words as neighbours. Their score needs a minus inside the σ.",
         ),
         Mistake(
             "the true neighbours pushed away",
             _of_scores(lambda s, r: -(F.logsigmoid(-s) + F.logsigmoid(r).sum(-1)).mean()),
-            "The two signs are exchanged: σ(score) for the neighbour, σ(−score) for the others.",
+            "The two signs are swapped: σ(score) for the neighbour, σ(−score) for the others.",
         ),
         Mistake(
             "the wrong sign",
             _of_scores(lambda s, r: (F.logsigmoid(s) + F.logsigmoid(-r).sum(-1)).mean()),
-            "The logarithm of a probability is negative, and a loss is to be made small: put a"
-            " minus in front.",
+            "The logarithm of a probability is negative, and training makes the loss small. Put a"
+            " minus sign in front.",
         ),
         Mistake(
             "no logarithm",
@@ -133,24 +132,23 @@ check_skip_gram_loss = FunctionCheck(
         Mistake(
             "it overflows",
             _of_scores(lambda s, r: -(s.sigmoid().log() + (-r).sigmoid().log().sum(-1)).mean()),
-            "The formula is right, and where a score is large σ is rounded to 0, whose logarithm"
-            " is −∞. F.logsigmoid computes both in one: F.logsigmoid(−score) for the negatives.",
+            "The formula is right. But if a score is very large or very negative, a σ is rounded to"
+            " 0, and its logarithm is −∞. F.logsigmoid computes both in one step.",
         ),
         Mistake(
             "the mean of the negative words",
             _of_scores(lambda s, r: -(F.logsigmoid(s) + F.logsigmoid(-r).mean(-1)).mean()),
-            "Each negative word counts in full: use sum(-1) over them, and the mean over the"
-            " pairs only.",
+            "Each random word counts in full. Sum over them, and take the mean over the pairs.",
         ),
         Mistake(
             "a sum over the pairs",
             _of_scores(lambda s, r: -(F.logsigmoid(s) + F.logsigmoid(-r).sum(-1)).sum()),
-            "The pairs are added up, so the loss grows with their number. Take their mean.",
+            "You added up the pairs, so the loss grows with their number. Take the mean.",
         ),
         Mistake(
             "one loss for each pair",
             _of_scores(lambda s, r: -(F.logsigmoid(s) + F.logsigmoid(-r).sum(-1))),
-            "Each pair has its loss. Training needs one number: take the mean.",
+            "You return a loss for each pair. Training needs a single number: take the mean.",
         ),
     ],
     praise="Equal to incontext.skip_gram.SkipGram, for large scores too.",
@@ -177,35 +175,35 @@ check_mended = FunctionCheck(
         Mistake(
             "gradients that pile up",
             lambda *arguments: _trained(*arguments, order="bs"),
-            "The first step is right, and each later one takes all earlier gradients along,"
+            "The first step is right, but each later step uses all earlier gradients as well,"
             " because backward() adds to .grad. Something has to empty it in every round.",
         ),
         Mistake(
             "nothing moves",
             lambda *arguments: _trained(*arguments, order="bzs"),
-            "The gradient is emptied after backward() has filled it, so the step finds none."
+            "You empty the gradient after backward() has filled it, so the step finds nothing."
             " Empty it before.",
         ),
         Mistake(
             "one step behind",
             lambda *arguments: _trained(*arguments, order="szb"),
-            "The step comes before backward(): it uses the gradient of the round before, and the"
-            " first round has none.",
+            "The step comes before backward(), so it uses the gradient of the round before. In the"
+            " first round there is none.",
         ),
         Mistake(
             "two steps a round",
             lambda *arguments: _trained(*arguments, order="zbss"),
-            "The same gradient is used twice. One backward(), one step().",
+            "You use the same gradient twice. For each backward() there should be one step().",
         ),
     ],
-    praise="Empty, backward, step: the three lines of every training loop.",
+    praise="Empty, backward, step: the three calls of every training loop.",
     tolerance=1e-5,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class NewWordCheck:
-    """Checks sentences that give a new word its company: does it end up where it should?
+    """Checks sentences that give a new word its company: does it land among the right words?
 
     reference: gives sentences that do. mistakes: sentences with which nothing can be trained.
     """
@@ -220,7 +218,7 @@ class NewWordCheck:
         if texts is None or texts is Ellipsis:
             return Verdict(False, f"Not yet: give {self.name} a list of sentences.", "…")
         if not isinstance(texts, list | tuple) or not all(isinstance(one, str) for one in texts):
-            return Verdict(False, f"{self.name} takes a list of sentences, each of them a text.")
+            return Verdict(False, f"{self.name} takes a list of sentences, each of them a string.")
         sentences = [text.lower().split() for text in texts]
         fault = self._fault(sentences)
         if fault:
@@ -234,8 +232,8 @@ class NewWordCheck:
             return Verdict(True, f"Nearest to {self.word}: {shown}.", "✓")
         return Verdict(
             False,
-            f"Nearest to {self.word}: {shown}. It keeps their company in your sentences. Put it"
-            " where the grammar puts its animals.",
+            f"Nearest to {self.word}: {shown}. In your sentences it keeps the same company as they"
+            " do. Put it where the grammar puts its animals.",
         )
 
     def _fault(self, sentences: list[list[str]]) -> str:
@@ -269,18 +267,18 @@ check_new_word = NewWordCheck(
         Mistake(
             "a word that the corpus does not have",
             lambda: 3 * ["the wug ate a fish ."],
-            "Besides wug, use only words of corpus.vocabulary(), with spaces around the stops: any"
-            " other word would be as new as the wug.",
+            "Apart from wug, use only words from corpus.vocabulary(), with spaces around the full"
+            " stops. Any other word would be as new as the wug.",
         ),
         Mistake(
             "a sentence without the wug",
             lambda: ["the wug chased the cat .", "the dog bit the wug .", "the cat saw the dog ."],
-            "Each of your sentences should have the new word in it.",
+            "Each of your sentences should contain the new word.",
         ),
         Mistake(
             "too few sentences",
             lambda: ["the wug chased the cat , who : the wug ."],
-            "With one or two sentences the wug has very little company. Give it three or more.",
+            "With only one or two sentences the wug has very little company. Write three or more.",
         ),
     ],
 )

@@ -1,19 +1,16 @@
-"""Checks of the chapter on positions: sinusoids, adding them, shifting, turning, penalties."""
+"""Checks of the chapter on positional encoding: adding positions, sinusoids, what order changes."""
 
-import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from incontext.exercises.checking import FunctionCheck, Mistake, ValueCheck
-from incontext.positions import (
-    alibi_bias,
-    alibi_slopes,
-    angular_frequencies,
-    rotate,
-    shift_matrix,
-    sinusoidal_positions,
-)
+from incontext.embeddings import cosine_similarity
+from incontext.exercises.checking import FunctionCheck, Mistake, Verdict
+from incontext.positions import angular_frequencies, sinusoidal_positions
+from incontext.pretrained import load_encoder
 
 LOOSE = 1e-4  # angles in float32 lose digits as positions grow, and that is no mistake
 
@@ -56,25 +53,25 @@ check_sinusoids = FunctionCheck(
         Mistake(
             "all sines first",
             _all_sines_first,
-            "Your numbers are right and stand in another order: all sines, then all cosines. Here"
-            " sine and cosine of one pair are neighbours, in the dimensions 2i and 2i + 1.",
+            "Your numbers are right, but in another order: all sines, then all cosines. Here the"
+            " sine and the cosine of a pair are neighbours, in the columns 2i and 2i + 1.",
         ),
         Mistake(
             "exponent i, not 2i",
             _half_the_exponent,
-            "Your waves slow down half as fast as they should. The exponent is -2i / d_model, and"
-            " i counts pairs: the last pair comes close to 1 / base.",
+            "Your hands slow down half as fast as they should. The exponent is -2i / d_model, where"
+            " i counts pairs, so that the speed of the last pair comes close to 1 / base.",
         ),
         Mistake(
             "a speed for every column",
             _a_speed_for_each_column,
-            "The sine and the cosine of a pair must turn at one speed, or a shift is no longer a"
-            " rotation. Compute d_model / 2 speeds, and use each twice.",
+            "The sine and the cosine of a pair must have the same speed, or a shift is no longer a"
+            " rotation. Compute d_model / 2 speeds, and use each of them twice.",
         ),
         Mistake(
             "sines and cosines swapped",
             _cosines_first,
-            "The even dimensions are sines: row 0 begins with 0, 1.",
+            "The even columns are sines: row 0 begins with 0, 1.",
         ),
         Mistake(
             "positions across",
@@ -114,7 +111,7 @@ check_add_positions = FunctionCheck(
         Mistake(
             "positions that run on through the batch",
             lambda x: x + _rows(x.shape[0] * x.shape[1], x).reshape(x.shape),
-            "Your second sentence goes on counting where the first stopped. Each starts at 0.",
+            "Your second sentence goes on counting where the first stopped. Each one starts at 0.",
         ),
         Mistake(
             "counting from 1",
@@ -124,167 +121,139 @@ check_add_positions = FunctionCheck(
         Mistake(
             "set beside, not added",
             _beside,
-            "You put the positions beside the vectors, which doubles the width. They are added.",
+            "You set the positions beside the vectors, which doubles the width. Add them.",
         ),
     ],
-    praise="Every sentence of the batch counts from 0, along the tokens.",
+    praise="Every sentence of the batch counts its tokens from 0.",
     tolerance=LOOSE,
 )
 
 
-def _one_speed(offset, d_model):
-    two = shift_matrix(offset, 2, dtype=torch.float64)
-    return torch.block_diag(*[two] * (d_model // 2))
+def _spread(x: Tensor) -> Tensor:
+    return x.max() - x.min()
 
 
-check_shift = FunctionCheck(
-    "check_shift",
-    reference=lambda offset, d_model: shift_matrix(offset, d_model, dtype=torch.float64),
-    cases=[lambda: (3, 6), lambda: (-2, 10), lambda: (17, 4)],
+def _along(table: Tensor) -> list[Tensor]:
+    """The dot products of all rows that are k apart, for every k."""
+    products = table @ table.mT
+    return [products.diagonal(offset) for offset in range(len(table))]
+
+
+def _table_case(n_positions: int, d_model: int, base: float = 10_000.0, noise: float = 0.0):
+    def case() -> tuple[Tensor]:
+        generator = torch.Generator().manual_seed(n_positions)
+        table = sinusoidal_positions(n_positions, d_model, base, dtype=torch.float64)
+        chance = torch.randn(table.shape, generator=generator, dtype=torch.float64)
+        return (table + noise * chance,)
+
+    return case
+
+
+check_unevenness = FunctionCheck(
+    "check_unevenness",
+    reference=lambda table: max(map(_spread, _along(table))),
+    cases=[_table_case(11, 6), _table_case(13, 10, noise=0.1), _table_case(7, 4, noise=1.0)],
     mistakes=[
         Mistake(
-            "the shift back",
-            lambda offset, d_model: shift_matrix(-offset, d_model, dtype=torch.float64),
-            "Your matrix moves to p - offset. That is the transpose of what is asked: check where"
-            " the minus sign stands, for sin(a + b) = sin a cos b + cos a sin b.",
+            "one offset only",
+            lambda table: _spread((table @ table.mT).diagonal(1)),
+            "You look at neighbours alone. A table may be even at one offset and not at another:"
+            " go through all of them.",
         ),
         Mistake(
-            "one speed for all",
-            _one_speed,
-            "Every pair of yours turns by the offset itself. Pair i turns by offset · ω_i.",
+            "the main diagonal only",
+            lambda table: _spread((table @ table.mT).diagonal()),
+            "On the main diagonal every row meets itself, so you compare the rows' lengths. Take"
+            " the other diagonals too: diagonal(k) for every k.",
         ),
         Mistake(
-            "the shift of zero",
-            lambda offset, d_model: torch.eye(d_model, dtype=torch.float64),
-            "This matrix leaves every row where it is.",
+            "different offsets compared",
+            lambda table: _spread(torch.stack([one.mean() for one in _along(table)])),
+            "You compare one offset with another, and these are meant to differ: the curve in the"
+            " explorable is not flat. Compare the products of one and the same offset.",
+        ),
+        Mistake(
+            "all products compared",
+            lambda table: _spread(table @ table.mT),
+            "You compare all dot products with each other. Those of different offsets may differ;"
+            " go diagonal by diagonal, and take the largest difference within one.",
+        ),
+        Mistake(
+            "compared with the first alone",
+            lambda table: max((one - one[0]).max() for one in _along(table)),
+            "You take the first product of each diagonal for the smallest. The largest difference"
+            " is between the largest and the smallest.",
         ),
     ],
-    praise="It carries every row to the one that stands offset places further on.",
-    tolerance=LOOSE,
+    praise="Your test sees what a picture does not show. What does it say of suspect?",
 )
 
 
-def _halves(x, positions):
-    first, second = x.chunk(2, dim=-1)
-    angles = positions.to(x)[:, None] * angular_frequencies(x.shape[-1])
-    sine, cosine = angles.sin(), angles.cos()
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+@dataclass(frozen=True)
+class OwnOrderCheck:
+    """Checks two sentences of the reader's, of the same words, and says how alike the model is.
+
+    reference: gives two such sentences. mistakes: pairs that would show nothing.
+    """
+
+    name: str
+    reference: Callable[[], tuple[str, str]]
+    mistakes: Sequence[Mistake]
+
+    def __call__(self, pair: Any) -> Verdict:
+        if pair is None or pair is Ellipsis:
+            return Verdict(False, f"Not yet: give {self.name} your two sentences.", "…")
+        if (
+            not isinstance(pair, tuple | list)
+            or len(pair) != 2
+            or not all(isinstance(text, str) for text in pair)
+        ):
+            return Verdict(False, f"{self.name} takes one pair of sentences: (one, other).")
+        encoder, tokenizer = load_encoder()
+        one, other = (tokenizer.encode(text) for text in pair)
+        if len(one) < 6:  # with [CLS] and [SEP]
+            return Verdict(False, str(self.mistakes[0]))
+        if torch.equal(one, other):
+            return Verdict(False, str(self.mistakes[1]))
+        if not torch.equal(one.sort().values, other.sort().values):
+            return Verdict(False, str(self.mistakes[2]))
+        generator = torch.Generator().manual_seed(0)
+        inside = one[1:-1]
+        orders = [torch.randperm(len(inside), generator=generator) for _ in range(20)]
+        shuffled = [torch.cat([one[:1], inside[order], one[-1:]]) for order in orders]
+        with torch.no_grad():
+            states = encoder(torch.stack([one, other, *shuffled])).last_hidden_state
+        first, *others = states.mean(1)
+        cosines = cosine_similarity(first, torch.stack(others))
+        return Verdict(
+            True,
+            f"Your two sentences have a cosine of {cosines[0]:.2f}. Twenty random shuffles of the"
+            f" first have {cosines[1:].min():.2f} to {cosines[1:].max():.2f} with it,"
+            f" {cosines[1:].mean():.2f} on average.",
+            "✓",
+        )
 
 
-def _mirrored(x, positions):
-    angles = positions.to(x)[:, None] * angular_frequencies(x.shape[-1])
-    sine, cosine = angles.sin(), angles.cos()
-    first, second = x[..., 0::2], x[..., 1::2]
-    return _woven(first * cosine + second * sine, first * sine + second * cosine)
-
-
-def _rotary_case(b: int, t: int, d: int, start: int):
-    return lambda: (_batch(b, t, d), torch.arange(start, start + t))
-
-
-check_rotate = FunctionCheck(
-    "check_rotate",
-    reference=rotate,
-    cases=[_rotary_case(2, 5, 6, 3), _rotary_case(3, 7, 10, 0), _rotary_case(2, 3, 4, 11)],
+check_own_order = OwnOrderCheck(
+    "check_own_order",
+    reference=lambda: ("The dog chased the cat.", "The cat chased the dog."),
     mistakes=[
         Mistake(
-            "turned backwards",
-            lambda x, positions: rotate(x, -positions),
-            "You turn by -p ω. The scores come out the same, since only differences count there;"
-            " the convention is counter-clockwise: first · cos - second · sin.",
+            "too few words",
+            lambda: ("Dogs bark.", "Bark dogs."),
+            "Take sentences of at least four words, or there is little order to change.",
         ),
         Mistake(
-            "paired by halves",
-            _halves,
-            "You pair i with i + d/2. Some models do, but here the pairs are neighbours:"
-            " x[..., 0::2] with x[..., 1::2].",
+            "the same order",
+            lambda: ("The dog chased the cat.", "the dog chased the cat ."),
+            "To the model these are the same tokens in the same order. It reads no capitals and no"
+            " spaces.",
         ),
         Mistake(
-            "a lost minus sign",
-            _mirrored,
-            "This is no rotation, and the norm changes. One of the two sines carries a minus.",
-        ),
-        Mistake(
-            "the token's index, not its position",
-            lambda x, positions: rotate(x, torch.arange(x.shape[-2])),
-            "You count tokens from 0. Use the positions that are handed to you: a text can begin"
-            " anywhere.",
+            "other words",
+            lambda: ("The dog chased the cat.", "The cat was chased by the dog."),
+            "The second sentence must have exactly the tokens of the first, each as often, or the"
+            " words make a difference and not their order alone. The full stop counts too.",
         ),
     ],
-    praise="Equal to incontext.positions.rotate, wherever the text begins.",
-    tolerance=LOOSE,
-)
-
-
-def _bias(slopes: Tensor, distances: Tensor) -> Tensor:
-    return -slopes[:, None, None] * distances
-
-
-def _signed(n_heads, n):
-    at = torch.arange(n, dtype=torch.float64)
-    return _bias(alibi_slopes(n_heads, dtype=torch.float64), at[:, None] - at)
-
-
-check_alibi = FunctionCheck(
-    "check_alibi",
-    reference=lambda n_heads, n: alibi_bias(n_heads, n, n, dtype=torch.float64),
-    cases=[lambda: (8, 5), lambda: (4, 7), lambda: (2, 3)],
-    mistakes=[
-        Mistake(
-            "the wrong sign",
-            lambda n_heads, n: -alibi_bias(n_heads, n, n, dtype=torch.float64),
-            "You reward distance. The bias is a penalty, and none of its entries is above 0.",
-        ),
-        Mistake(
-            "a distance with a sign",
-            _signed,
-            "For keys after the query your penalty turns into a reward. Take the distance without"
-            " its sign.",
-        ),
-        Mistake(
-            "slopes from 1",
-            lambda n_heads, n: alibi_bias(n_heads, n, n, dtype=torch.float64) * 2 ** (8 / n_heads),
-            "Your first slope is 1. For n heads the slopes begin at 2^(-8/n): with 8 heads, 1/2.",
-        ),
-        Mistake(
-            "slopes in reverse",
-            lambda n_heads, n: alibi_bias(n_heads, n, n, dtype=torch.float64).flip(0),
-            "The first head has the steepest slope, the last the gentlest, 2^(-8).",
-        ),
-    ],
-    praise="A penalty for every head, query and key, and none on the diagonal.",
-)
-
-
-def _first_distance_below(ratio: float, slope: float) -> int:
-    return math.floor(math.log(1 / ratio) / slope) + 1
-
-
-check_alibi_distance = ValueCheck(
-    "check_alibi_distance",
-    reference=lambda: _first_distance_below(0.01, alibi_slopes(8)[0].item()),
-    mistakes=[
-        Mistake(
-            "one step short",
-            lambda: _first_distance_below(0.01, alibi_slopes(8)[0].item()) - 1,
-            "There the weight is still a little above a hundredth: the distance you solved for lies"
-            " between two positions, and the next one is asked.",
-        ),
-        Mistake(
-            "the logarithm to base 10",
-            lambda: int(math.log10(100) / alibi_slopes(8)[0].item()),
-            "Softmax takes powers of e, so it is the natural logarithm that undoes them.",
-        ),
-        Mistake(
-            "the slope of head 2",
-            lambda: _first_distance_below(0.01, alibi_slopes(8)[1].item()),
-            "Head 2 has the slope 1/4. Head 1 is asked, and its slope is 1/2.",
-        ),
-        Mistake(
-            "the penalty taken for the weight",
-            lambda: int(100 / alibi_slopes(8)[0].item()),
-            "There the *score* is 100 lower. The weight falls exponentially, and much sooner.",
-        ),
-    ],
-    praise="A penalty of 5 leaves e^(-5), less than a hundredth.",
 )

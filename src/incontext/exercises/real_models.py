@@ -118,8 +118,9 @@ def run_encoder_on(attend: Callable, text: str) -> Verdict:
         ``[1, 12, T, 32]``, the same three for each head; weights: ``[1, 12, T, T]``.
     text: any text of at most 512 tokens.
 
-    Where it passes, the verdict holds ``attentions``: six tensors ``[1, 12, T, T]`` of your
-    weights. Where it does not, it says where the first number differs and which mistake does that.
+    Where it passes, the verdict holds ``attentions``, six tensors ``[1, 12, T, T]`` of your
+    weights, and the ``tokens``: ``AttentionLens.of(verdict)`` draws them. Where it does not, it
+    says where the first number differs and which mistake does that.
     """
     if (missing := _not_runnable("run_encoder_on", attend, text)) is not None:
         return missing
@@ -137,6 +138,8 @@ def run_encoder_on(attend: Callable, text: str) -> Verdict:
         " every head's weights are the package's.",
         "✓",
         attentions=output.attentions,
+        tokens=tuple(beside.tokens),
+        model="all-MiniLM-L6-v2",
     )
 
 
@@ -149,7 +152,7 @@ def run_decoder_on(attend: Callable, prompt: str) -> Verdict:
     prompt: the beginning of a text.
 
     Where it passes, the verdict holds ``text``, the prompt and the twelve tokens that follow, and
-    ``attentions``, thirty tensors ``[1, 9, T, T]`` over the prompt.
+    ``attentions``, thirty tensors ``[1, 9, T, T]`` over the prompt with its ``tokens``.
     """
     if (missing := _not_runnable("run_decoder_on", attend, prompt)) is not None:
         return missing
@@ -169,7 +172,9 @@ def run_decoder_on(attend: Callable, prompt: str) -> Verdict:
         f" “{text}”",
         "✓",
         attentions=output.attentions,
+        tokens=tuple(beside.tokens),
         text=text,
+        model="SmolLM2-135M-Instruct",
     )
 
 

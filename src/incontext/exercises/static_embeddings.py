@@ -1,6 +1,9 @@
-"""Checks of the chapter on static embeddings: cosine, neighbours, sums with words."""
+"""Checks of the chapter on static embeddings: cosine, neighbours, sums with words, directions."""
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,14 +11,7 @@ from torch import Tensor
 from incontext.embeddings import analogy, cosine_similarity, nearest
 from incontext.pretrained import load_encoder, whole_words
 
-from .checking import FunctionCheck, Mistake, ValueCheck
-
-# a, b, c of a − b + c, and the word one expects
-SUMS = (
-    "tokyo japan china beijing", "rome italy spain madrid", "waitress waiter actor actress",
-    "aunt uncle father mother", "best good bad worst", "hotter hot cold colder",
-    "mice mouse goose geese", "french france italy italian",
-)  # fmt: skip
+from .checking import FunctionCheck, Mistake, Verdict, in_words, not_yet
 
 
 def vectors(n: int, width: int, seed: int) -> Tensor:
@@ -45,52 +41,53 @@ check_cosine = FunctionCheck(
         Mistake(
             "dot product without the lengths",
             _dots,
-            "Make a vector twice as long and your number doubles, though the angle stays. Divide"
-            " by both lengths.",
+            "Make one vector twice as long and your result doubles, although the angle stays the"
+            " same. Divide by both lengths.",
         ),
         Mistake(
             "one length only",
             lambda a, b: _dots(a, b) / a.norm(dim=-1),
-            "You divided by the length of a. The length of b still counts in the result.",
+            "You divided by the length of a, so a longer b still gives a larger result. Divide by"
+            " the length of b as well.",
         ),
         Mistake(
             "lengths added",
             lambda a, b: _dots(a, b) / (a.norm(dim=-1) + b.norm(dim=-1)),
-            "The dot product grows with each length, so it is divided by their product.",
+            "The dot product is proportional to both lengths, so divide by their product.",
         ),
         Mistake(
             "lengths squared",
             lambda a, b: _dots(a, b) / ((a * a).sum(-1) * (b * b).sum(-1)),
-            "The sum of the squares is the square of the length. Take its root.",
+            "The sum of the squares is the squared length. Take the square root.",
         ),
         Mistake(
             "norm over the wrong axis",
             lambda a, b: _dots(a / a.norm(dim=0), b / b.norm(dim=0)),
-            "dim=0 goes down a column, over different words. The length of a word's vector goes"
-            " over its components, the last axis: dim=-1.",
+            "dim=0 runs down a column, across different words. The length of a word's vector comes"
+            " from its components, along the last axis: dim=-1.",
         ),
         Mistake(
             "everything over the wrong axis",
             lambda a, b: cosine_similarity(a.T, b.T),
-            "You compared columns: there is a number for each component. Sum over the last axis,"
-            " dim=-1, and there is one for each pair of words.",
+            "You compared columns, which gives one number for each component. Sum over the last"
+            " axis, dim=-1, and you get one for each pair of words.",
         ),
         Mistake(
             "one length for the whole matrix",
             lambda a, b: _dots(a, b) / (a.norm() * b.norm()),
-            "Without dim, norm takes all rows for one long vector. Each row has its own length:"
-            " dim=-1.",
+            "Without dim, norm treats the whole matrix as one long vector. Each row has its own"
+            " length: dim=-1.",
         ),
         Mistake(
             "distance",
             lambda a, b: (a - b).norm(dim=-1),
-            "That is how far the tips of the two vectors are apart, 0 for equal ones. The cosine"
-            " is a likeness, 1 for the same direction.",
+            "That is how far apart the tips of the two vectors are, 0 if they are equal. The cosine"
+            " measures similarity: 1 for the same direction.",
         ),
         Mistake(
             "cosine distance",
             lambda a, b: 1 - cosine_similarity(a, b),
-            "1 − cos is small where two vectors are alike. Asked for is the cosine itself.",
+            "1 − cos is small if two vectors are alike. The task asks for the cosine itself.",
         ),
     ],
     praise="Equal to incontext.embeddings.cosine_similarity, whatever the lengths.",
@@ -98,7 +95,7 @@ check_cosine = FunctionCheck(
 
 
 def _order(row: int, table: Tensor) -> Tensor:
-    """All other rows, the most alike first."""
+    """All other rows, the most similar first."""
     return nearest(table[row], table, len(table) - 1, [row])[1]
 
 
@@ -124,34 +121,36 @@ check_nearest = FunctionCheck(
         Mistake(
             "nothing excluded",
             lambda row, table, k: nearest(table[row], table, k)[1],
-            "The first of your rows is the word itself: nothing is more like it. Leave it out.",
+            "The first of your rows is the word itself, because nothing is more similar to it."
+            " Leave it out.",
         ),
         Mistake(
             "one row too few",
             lambda row, table, k: _order(row, table)[: k - 1],
-            "You took k rows and then threw out the word itself. Leave it out first, then take k.",
+            "You took k rows and then removed the word itself. Leave it out first, then take k.",
         ),
         Mistake(
             "ascending order",
             lambda row, table, k: _order(row, table).flip(0)[:k],
-            "These are the rows least like the word. argsort puts the smallest first:"
-            " descending=True.",
+            "These are the rows least similar to the word. argsort puts the smallest value first,"
+            " unless you say descending=True.",
         ),
         Mistake(
             "the right rows, backwards",
             lambda row, table, k: _order(row, table)[:k].flip(0),
-            "The most alike comes first.",
+            "The most similar row should come first.",
         ),
         Mistake(
             "dot product in place of the cosine",
             _by_dot,
-            "Long rows win every dot product. Divide by the lengths of the rows.",
+            "Long rows have large dot products, whatever their direction. Divide by the lengths of"
+            " the rows.",
         ),
         Mistake(
             "distance in place of the cosine",
             _by_distance,
-            "A row in the same direction, but longer, is far away and yet has the cosine 1. Go by"
-            " the cosine.",
+            "A longer row in the same direction is far away, and yet its cosine is 1. Rank by the"
+            " cosine.",
         ),
     ],
     praise="The same rows as incontext.embeddings.nearest, in the same order.",
@@ -166,9 +165,9 @@ def _answer(query: Tensor, table: Tensor, left_out: tuple[int, ...] = ()) -> int
     return int(nearest(query, table, 1, left_out)[1])
 
 
-def _analogy_by_dot(table: Tensor, a: int, b: int, c: int) -> int:
+def _analogy_by_dot(table: Tensor, a: int, b: int, c: int, left_out: str = "abc") -> int:
     dots = table @ _sum(table, a, b, c)
-    dots[[a, b, c]] = -math.inf
+    dots[[{"a": a, "b": b, "c": c}[name] for name in left_out]] = -math.inf
     return int(dots.argmax())
 
 
@@ -187,102 +186,148 @@ check_analogy = FunctionCheck(
         Mistake(
             "inputs not excluded",
             lambda table, a, b, c: _answer(_sum(table, a, b, c), table),
-            "The sum stays close to its own words, and one of them is your answer. Leave out a, b"
+            "The sum stays close to its own words, so one of them is your answer. Leave out a, b"
             " and c.",
         ),
         Mistake(
             "one input excluded of three",
             lambda table, a, b, c: _answer(_sum(table, a, b, c), table, (a,)),
-            "You left out a. The words b and c may not be the answer either.",
+            "You left out a, but b and c must not be the answer either.",
+        ),
+        Mistake(
+            "an input is still allowed, for one thing",
+            lambda *given: _analogy_by_dot(*given, left_out="c"),
+            "Compare your answers with a, b and c: some of them are among the three. Only c is"
+            " left out. Repair this and check again, because it is not the only mistake.",
         ),
         Mistake(
             "a + b − c",
             lambda table, a, b, c: _answer(_sum(table, a, c, b), table, (a, b, c)),
-            "The sign is on the wrong word: king + man − woman. Subtract b, add c.",
+            "The minus sign is on the wrong word: you computed king + man − woman. Subtract b and"
+            " add c.",
         ),
         Mistake(
             "the step made backwards",
             lambda table, a, b, c: _answer(_sum(table, b, a, c), table, (a, b, c)),
-            "b − a + c goes from king to man and not from man to king. The step is a − b.",
+            "b − a + c makes the step from king to man. The step that you need goes from man to"
+            " king: a − b.",
         ),
         Mistake(
             "dot product in place of the cosine",
             _analogy_by_dot,
-            "The longest rows win. Divide by the lengths of the rows.",
+            "Long rows have large dot products, whatever their direction. Divide by the lengths of"
+            " the rows.",
         ),
         Mistake(
             "rows scaled before the sum",
             lambda table, a, b, c: int(analogy(_directions(table), a, b, c, k=1)[1]),
-            "You made every row one long and then added. The first paper did so, too; here the"
-            " rows are added as they stand in the table.",
+            "You scaled every row to length 1 before adding. The first paper did that too, but here"
+            " the rows are added as they are in the table.",
         ),
     ],
     praise="The same answers as incontext.embeddings.analogy.",
 )
 
-check_corner = ValueCheck(
-    "check_corner",
-    reference=lambda: 1 / math.sqrt(1 + 2 - 2 * 0.6),
-    within=0.006,
-    mistakes=[
-        Mistake(
-            "dot product without the lengths",
-            lambda: 1,
-            "The dot product is 1, but the sum is longer than 1. Divide by its length.",
-        ),
-        Mistake(
-            "length squared",
-            lambda: 1 / (1 + 2 - 2 * 0.6),
-            "1.8 is the squared length of the sum. Take its root.",
-        ),
-        Mistake(
-            "man and woman at right angles",
-            lambda: 1 / math.sqrt(3),
-            "That is what it would be if man and woman had nothing in common. Their dot product is"
-            " 0.6, and it shortens the step.",
-        ),
-        Mistake(
-            "the middle term with the wrong sign",
-            lambda: 1 / math.sqrt(1 + 2 + 2 * 0.6),
-            "The step is a difference: |w − m|² = 1 + 1 − 2 · 0.6.",
-        ),
-    ],
-    praise="The shorter the step from man to woman, the closer the sum stays to king.",
-)
+
+@dataclass(frozen=True)
+class DirectionCheck:
+    """Checks a direction of the learner's own: do words that did not make it fall on their side?
+
+    reference: two ends and two lists of test words, as texts. mistakes: what cannot be tested, in
+    the order in which it is looked for.
+    """
+
+    name: str
+    reference: Callable[[], dict[str, tuple[str, str]]]
+    mistakes: Sequence[Mistake]
+
+    def __call__(self, words: Any) -> Verdict:
+        if words is None or words is Ellipsis:
+            return not_yet(f"give {self.name} your words.")
+        try:
+            ends = [text.lower().split() for text in words["ends"]]
+            tests = [text.lower().split() for text in words["tests"]]
+            one, other = ends
+            first, second = tests
+        except (TypeError, KeyError, ValueError, AttributeError):
+            return Verdict(
+                False,
+                f"{self.name} takes a dictionary with two texts under “ends” and two under"
+                f" “tests”. It got {in_words(words)}.",
+            )
+        table, row_of = _whole_words()
+        missing = sorted({word for text in ends + tests for word in text if word not in row_of})
+        if missing:
+            return Verdict(
+                False,
+                f"The table has no whole word {', '.join(missing)}. Use single words in small"
+                " letters, and common ones.",
+            )
+        if set(one + other) & set(first + second):
+            return Verdict(False, str(self.mistakes[0]))
+        if min(map(len, map(set, ends))) < 3 or min(map(len, map(set, tests))) < 4:
+            return Verdict(False, str(self.mistakes[1]))
+
+        def rows(text: list[str]) -> Tensor:
+            return table[[row_of[word] for word in text]]
+
+        direction = rows(one).mean(0) - rows(other).mean(0)
+        wrong = [w for w in first if cosine_similarity(table[row_of[w]], direction) <= 0]
+        wrong += [w for w in second if cosine_similarity(table[row_of[w]], direction) >= 0]
+        n_words = len(first) + len(second)
+        found = f"{n_words - len(wrong)} of your {n_words} test words are on their own side."
+        if len(wrong) <= n_words / 8:
+            return Verdict(True, f"{found} Your claim has survived this test.", "✓")
+        if set(wrong) in (set(first), set(second)):
+            return Verdict(False, str(self.mistakes[2]))
+        return Verdict(
+            False,
+            f"{found} A coin would get half of them right. On the wrong side: {', '.join(wrong)}."
+            " Does your direction mean something else, or do these words?",
+        )
 
 
-def _counts(k: int = 1, left_out: bool = True) -> tuple[int, int, int]:
-    """How many of SUMS give the word: with the rule, without it, and by c alone."""
+def _whole_words() -> tuple[Tensor, dict[str, int]]:
+    """The real table, and the row of each word."""
     encoder, tokenizer = load_encoder()
     rows = whole_words(tokenizer)
-    table = encoder.token_embedding.weight.detach()[rows]
     names = tokenizer.tokens(rows)
-    counts = [0, 0, 0]
-    for line in SUMS:
-        *inputs, expected = (names.index(word) for word in line.split())
-        found = [
-            analogy(table, *inputs, k=k)[1],
-            analogy(table, *inputs, k=k, exclude_inputs=False)[1],
-            nearest(table[inputs[2]], table, k, inputs if left_out else ())[1],
-        ]
-        counts = [n + (expected in each.tolist()) for n, each in zip(counts, found, strict=True)]
-    return tuple(counts)
+    return encoder.token_embedding.weight.detach()[rows], {w: i for i, w in enumerate(names)}
 
 
-check_sums = ValueCheck(
-    "check_sums",
-    reference=_counts,
+check_own_direction = DirectionCheck(
+    "check_own_direction",
+    reference=lambda: {
+        "ends": ("huge large enormous giant", "tiny small little short"),
+        "tests": ("big vast massive gigantic", "minor slight miniature thin"),
+    },
     mistakes=[
         Mistake(
-            "the three nearest counted",
-            lambda: _counts(k=3),
-            "A sum is right if the word comes first, and not among the first three.",
+            "tested on what it was made from",
+            lambda: {
+                "ends": ("huge large enormous", "tiny small little"),
+                "tests": ("huge vast massive gigantic", "minor slight miniature thin"),
+            },
+            "A word that helped to make the direction falls on its own side almost by itself."
+            " Test with other words.",
         ),
         Mistake(
-            "c is its own nearest word",
-            lambda: _counts(left_out=False),
-            "In the last count you left nothing out, and so found c itself each time.",
+            "too few words",
+            lambda: {
+                "ends": ("huge large", "tiny small"),
+                "tests": ("big vast massive gigantic", "minor slight miniature thin"),
+            },
+            "With one or two words at an end, the direction is mostly about these words. Take at"
+            " least three for each end, and at least four test words for each side.",
+        ),
+        Mistake(
+            "all test words on one side",
+            lambda: {
+                "ends": ("walk run jump", "bread cheese soup"),
+                "tests": ("apple rice wine butter", "corn meat fish egg"),
+            },
+            "The direction sees something that all of your test words have in common, and not the"
+            " difference between them.",
         ),
     ],
-    praise="Six look right. Five owe it to the rule, and three needed no sum.",
 )

@@ -357,7 +357,7 @@ check_every_word_loss = FunctionCheck(
             "targets not shifted, and padding counted",
             lambda logits, ids, is_word: F.cross_entropy(logits.flatten(0, 1), ids.flatten()),
             "Two things. Row t is compared with word t, which it has just read; and the model is"
-            " asked to say what padding comes after the end. Mend the first first.",
+            " asked to say what padding comes after the end. Fix the shift first.",
         ),
         Mistake(
             "targets not shifted",

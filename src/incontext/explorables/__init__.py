@@ -8,6 +8,7 @@ from .attention_lens import AttentionLens
 from .clinic import Clinic
 from .descent import Descent
 from .fine_tuning import FineTuning
+from .generation import Generation
 from .layer_heads import LayerHeads
 from .multi_head import MultiHead
 from .next_token import NextToken
@@ -30,6 +31,7 @@ __all__ = [
     "Clinic",
     "Descent",
     "FineTuning",
+    "Generation",
     "LayerHeads",
     "MultiHead",
     "NextToken",

@@ -20,8 +20,8 @@ class Alibi(Explorable):
     try_first = "Move Head from 1 to 8 and watch how much farther back the weight reaches."
     provenance = "exact"
     caption = (
-        "The number that ALiBi adds to a score, by distance, in every head, and the weights that "
-        f"one query gives to {N_KEYS} keys that all fit equally well. Drag in either chart to "
+        "What ALiBi adds to a score at each distance, in every head, and the weights that one "
+        f"query then gives to {N_KEYS} keys that all fit equally well. Drag in either chart to "
         "choose a distance. Exact: computed from the formula as you move."
     )
     fallback_size = (7.0, 3.2)

@@ -95,7 +95,7 @@ class Clinic(Explorable):
             filled("patient", "", self.patient),
             filled("training step", "", self.step),
             filled("map drawn at step", "", self._patients[0].map_steps[self._map_step()]),
-            filled("", "", *corpus.FAMILIES, "own batches"),
+            filled("family", "", *corpus.FAMILIES, "own batches"),
         ]
         for name, one in chosen.items():
             accuracy = [one.accuracy[family][at] for family in corpus.FAMILIES]
@@ -106,11 +106,11 @@ class Clinic(Explorable):
                 rows.append(filled(f"{name}: loss", f"step {step}", *losses, one.training[i]))
         no_context = [corpus.best_loss(name, "no context") for name in corpus.FAMILIES]
         rows.append(filled("loss without context", "", *no_context))
-        rows.append(["", "query", *words])
+        rows.append(["key", "", *words])
         for name, one in chosen.items():
             for word, weights in zip(words, self._map(one).tolist(), strict=True):
                 rows.append([f"{name}: weights", word, *weights])
-        return Numbers(["", " ", *(str(i + 1) for i in range(width))], rows)
+        return Numbers(["what", "step or query", *(str(i + 1) for i in range(width))], rows)
 
     def draw(self, figure):
         patient, healthy = self._chosen()

@@ -28,7 +28,11 @@ def recorded_run(heads: int) -> TrainingRun:
 
 @torch.no_grad()
 def queries_and_keys(run: TrainingRun) -> Tensor:
-    """What the layers compare when they read the sentence: [layer, (queries, keys), T, C]."""
+    """What the layers compare when they read the sentence: [layer, (queries, keys), T, C].
+
+    In float64: rounded to float32 on another machine, it could be packed as other numbers.
+    """
+    run.model.double()
     states = run.model(run.vocabulary.encode(WORDS)[None]).hidden_states
     return torch.stack(
         [

@@ -19,13 +19,13 @@ LONGEST = 60  # the largest position of the key, and the largest offset
 class Rotary(Explorable):
     name = "rotary"
     title = "Rotary positions"
-    try_first = "Move Position and watch both vectors turn while the score stays the same."
+    try_first = "Move Position, then Offset, and see which of the two changes the score."
     provenance = "illustrative"
     caption = (
-        "A key and a query of eight components, that is four pairs, each turned by its position. "
-        "Drag the query along the line of positions to change the offset, or the key to move both. "
-        "Illustrative numbers: the two vectors are made up, base 10000; all else is computed from "
-        "them."
+        "A key and a query of eight components, or four pairs, each turned by its position. Drag "
+        "the query along the line of positions to change the offset, or the key to move both. "
+        "Illustrative numbers: the two vectors are made up, with the base 10000, and all else is "
+        "computed from them."
     )
     fallback_size = (7.0, 3.2)
 

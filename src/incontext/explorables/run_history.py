@@ -42,7 +42,8 @@ class Beside:
     choices: the controls that the run was made with.
     shown: sentences whose maps are kept; banks: those in which "bank" is compared, the first half
         about money.
-    tell(content, buffers): hears what the page's worker would say: looks, steps, the end.
+    tell(content, buffers): hears what the page's worker would say, looks, steps and the end; and
+        whether the run is paused, goes on or was stopped, whoever did it.
     """
 
     def __init__(
@@ -73,17 +74,22 @@ class Beside:
         self._thread.start()
 
     def pause(self) -> None:
-        self._going.clear()
+        if self._thread.is_alive():
+            self._going.clear()
+            self._tell({"kind": "status", "status": "paused"})
 
     def go_on(self) -> None:
-        self._going.set()
+        if self._thread.is_alive():
+            self._going.set()
+            self._tell({"kind": "status", "status": "training"})
 
     def stop(self) -> None:
         """Ends it after the present step."""
-        self._over = True
-        self._going.set()
         if self._thread.is_alive():
+            self._over = True
+            self._going.set()
             self._thread.join()
+            self._tell({"kind": "status", "status": "stopped"})
 
     def wait(self) -> None:
         """Until it has ended."""

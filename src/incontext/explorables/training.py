@@ -200,6 +200,7 @@ class Training(Explorable):
         """Show the recorded run again."""
         self.stop()
         self._beside = None
+        self.send({"kind": "forget"})
 
     def close(self) -> None:
         self.stop()

@@ -3,7 +3,7 @@
 A notebook that the reader has not changed is renewed where it stands. Where cells were changed, the
 new version comes beside it under a new name. Outputs do not count as changes: a notebook that was
 only run is renewed. The record of what was given out is `.given.json`; without it every notebook
-that differs counts as changed.
+that differs counts as changed. `my_transformer.py`, which the exercises fill, is made once.
 """
 
 import hashlib
@@ -12,6 +12,8 @@ import os
 import shutil
 from datetime import date
 from pathlib import Path
+
+from incontext.exercises import start_my_transformer
 
 RECORD = ".given.json"
 
@@ -42,6 +44,7 @@ def renew(built: Path, own: Path, today: date) -> list[str]:
             _record(own, source.name, [*given, now])
     for source in sorted(built.glob("*.predictions.json")):
         _add_predictions(source, own / source.name)
+    start_my_transformer(own)
     return said
 
 

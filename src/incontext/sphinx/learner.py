@@ -12,7 +12,6 @@ answer would depend on what the reader has changed, and on cells that have gone.
 import ast
 import json
 import re
-import symtable
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from dataclasses import dataclass, field
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from incontext.source import names
 
 from .plain import (
     Book,
@@ -249,20 +250,6 @@ def _is_empty(node: ast.AST) -> bool:
     return isinstance(values, list) and any(
         isinstance(value, ast.Constant) and value.value is ... for value in values
     )
-
-
-def names(code: str) -> tuple[set[str], set[str]]:
-    """The names that a cell binds, and those it takes from the cells before it or from Python."""
-    whole = symtable.symtable(code, "cell", "exec")
-    made = {s.get_name() for s in whole.get_symbols() if s.is_assigned() or s.is_imported()}
-    made |= {s.get_name() for s in whole.get_symbols() if s.is_namespace()}
-    used = {s.get_name() for s in whole.get_symbols() if s.is_referenced()}
-    tables = list(whole.get_children())
-    while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        used |= {s.get_name() for s in table.get_symbols() if s.is_global()}
-    return made, used
 
 
 def _notebook(cells: Iterable[NotebookNode]) -> NotebookNode:
