@@ -62,8 +62,8 @@ export default explorable({
       [`${commas(view.others.n)} others`, "", view.others.before, view.others.after, view.others.times],
       ["tokens kept", "", view.nAll, view.nKept, ""],
       ["entropy (nats)", "", view.entropyBefore, view.entropyAfter, ""],
-      ["as many equal tokens", "", Math.exp(view.entropyBefore), Math.exp(view.entropyAfter), ""],
-      ["entropy at most: ln n", "", Math.log(view.nAll), Math.log(view.nKept), ""],
+      ["equal tokens with this entropy", "", Math.exp(view.entropyBefore), Math.exp(view.entropyAfter), ""],
+      ["largest possible entropy: ln n", "", Math.log(view.nAll), Math.log(view.nKept), ""],
       ["top-k", "", "", view.top_k, ""],
       ["top-p", "", "", view.top_p, ""],
       ["seed", "", "", view.seed, ""],
@@ -141,7 +141,7 @@ function drawsFrom({ after, kept }, numbers) {
 const ratio = (one, other) => Math.abs(Math.log(one / other));
 const commas = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 const equals = (n) => (n < 100 ? fixed(n, 1) : commas(Math.round(n)));
-const came = (n) => ["never came", "came once", "came twice"][n] ?? `came ${n} times`;
+const came = (n) => ["never came up", "came up once", "came up twice"][n] ?? `came up ${n} times`;
 const quoted = (name) => (name.startsWith("one of ") ? name : `“${name}”`);
 
 function bars({ shown, others, draws, temperature }, width) {
@@ -187,8 +187,8 @@ function entropyScale({ entropyAfter, nKept, nAll }, width) {
     h("line", { x1: most, x2: most, y1: line - 6, y2: line + 6, stroke: "var(--ic-muted)", "stroke-width": 2 }),
     h("text", { class: "ic-label", x: at, y: 32, "text-anchor": near(at), style: "font-weight:600" }, `entropy ${fixed(entropyAfter)} nats`),
     h("circle", { class: "ic-grip", cx: at, cy: line, r: 6, style: "fill:var(--ic-ink);stroke:var(--ic-paper)" }),
-    most > left + 150 && h("text", { class: "ic-axis", x: left, y: height - 6 }, "0: one token sure"),
-    h("text", { class: "ic-axis", x: most, y: height - 6, "text-anchor": near(most) }, cut ? `${limit}: ${nKept === 1 ? "one kept" : "the kept all alike"}` : `${limit}: all alike`),
+    most > left + 150 && h("text", { class: "ic-axis", x: left, y: height - 6 }, "0: one token certain"),
+    h("text", { class: "ic-axis", x: most, y: height - 6, "text-anchor": near(most) }, cut ? `${limit}: ${nKept === 1 ? "one kept" : "all kept equal"}` : `${limit}: all equal`),
   );
 }
 
@@ -205,7 +205,7 @@ function drawing({ draws, names }, api) {
 function reading({ prompt, temperature, recordedAt, continuation, seed }) {
   const head = continuation === undefined
     ? "No continuation of this prompt is recorded; in a notebook, write() draws one."
-    : `A continuation recorded at T = ${fixed(recordedAt, 1)}${temperature === recordedAt ? "" : ", the nearest there is"}, seed ${seed}, nothing cut:`;
+    : `A continuation recorded at T = ${fixed(recordedAt, 1)}${temperature === recordedAt ? "" : ", the nearest temperature recorded"}, seed ${seed}, nothing cut:`;
   return h("div", { style: "margin-top:0.4rem;padding-top:0.6rem;border-top:1px solid var(--ic-line)" },
     h("p", { class: "ic-head", style: "margin:0 0 0.2rem" }, head),
     h("p", { style: "margin:0;overflow-wrap:anywhere" }, h("span", { style: "color:var(--ic-muted)" }, prompt), h("strong", { style: "font-weight:500" }, visible(continuation ?? " …"))),

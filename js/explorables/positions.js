@@ -35,7 +35,7 @@ export default explorable({
     const near = position < n_positions - 1 ? position + 1 : position - 1;
     const slow = (position * speeds.at(-1)) / (2 * Math.PI);
     const far = position < n_positions / 2 ? position + 20 : position - 20;
-    return `At position ${position} the fastest pair has turned ${number(position / (2 * Math.PI), 2)} times, the slowest ${slow < 0.001 && slow > 0 ? "less than 0.001" : number(slow, 2)} times. The dot product of its row is ${number(d_model / 2)} with itself, ${fixed(products[near])} with a row one position away and ${fixed(products[far])} with one twenty away, the same as for every other row.`;
+    return `At position ${position} the fastest pair has turned ${number(position / (2 * Math.PI), 2)} times, the slowest ${slow < 0.001 && slow > 0 ? "less than 0.001" : number(slow, 2)} times. The dot product of its row with itself is ${number(d_model / 2)}, with a row one position away ${fixed(products[near])}, and with one twenty positions away ${fixed(products[far])}. For every other row it is the same.`;
   },
 
   draw(view, api) {

@@ -77,7 +77,7 @@ export default explorable({
   numbers({ now, plain, divided, row, counts, d_k, divide, bin, reach }) {
     const line = (name) => (at) => [name, at.d_k, at.spread, at.largest, at.jacobian, at.gradient, ""];
     return {
-      columns: ["", "d_k", "score or spread", "weight, or mean largest", "mean Jacobian norm", "median gradient norm", "scores in the bin"],
+      columns: ["", "d_k", "score, or standard deviation", "weight, or mean largest", "mean Jacobian norm", "median gradient norm", "scores in the bin"],
       rows: [
         line(`now: all rows, ${divide ? "divided" : "undivided"}`)(now),
         ...plain.map(line("all rows, undivided")),
@@ -92,7 +92,7 @@ export default explorable({
     const how = divide ? `divided by √${d_k}` : "undivided";
     const against = d_k === 1
       ? "With one component the division changes nothing."
-      : `The gradient that the scores of a typical row receive has the norm ${norm(now.gradient)}; ${divide ? "without" : "with"} the division it would be ${norm(other.gradient)}.`;
+      : `In a typical row the gradient that reaches the scores has a norm of ${norm(now.gradient)}; ${divide ? "without" : "with"} the division it would be ${norm(other.gradient)}.`;
     return `At d_k\u00a0=\u00a0${d_k}, ${how}, the scores have a standard deviation of ${fixed(now.spread, now.spread < 10 ? 2 : 1)}, and the favourite of 16 keys gets ${percent(now.largest)} of the weight on average. ${against}`;
   },
 

@@ -40,8 +40,8 @@ export default explorable({
     rows: [
       ...view.scores.map((score, i) => [`key ${i + 1}`, score, view.plain[i], view.weights[i]]),
       ["entropy (nats)", "", view.plainSpread, view.spread],
-      ["as many equal keys", "", Math.exp(view.plainSpread), Math.exp(view.spread)],
-      ["entropy at most: ln n", "", "", view.uniform],
+      ["equal keys with this entropy", "", Math.exp(view.plainSpread), Math.exp(view.spread)],
+      ["largest possible entropy: ln n", "", "", view.uniform],
       ...view.curve.map(({ text, spread }) => [`entropy at T = ${text}`, "", "", spread]),
     ],
   }),
@@ -55,7 +55,7 @@ export default explorable({
       : top.length === scores.length
         ? `all ${scores.length} keys take ${share} each`
         : `keys ${listed(top.map((i) => i + 1))} (score ${number(highest)}) take ${share} each`;
-    return `At T = ${number(temperature)}, ${who}. The entropy is ${fixed(spread)} nats of at most ${fixed(uniform)}, as if ${fixed(Math.exp(spread), 1)} keys shared the weight equally.`;
+    return `At T = ${number(temperature)}, ${who}. The entropy is ${fixed(spread)} of at most ${fixed(uniform)} nats, as if ${fixed(Math.exp(spread), 1)} keys shared the weight equally.`;
   },
 
   draw(view, api) {

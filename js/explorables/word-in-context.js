@@ -42,7 +42,7 @@ export default explorable({
       ["sentences whose nearest has their sense", agree],
       ["mean cosine, same sense", same],
       ["mean cosine, other sense", other],
-      ["share of the spread on the map", kept ?? "no spread"],
+      ["share of the variance on the map", kept ?? "no variance"],
     ];
     return {
       columns,
@@ -59,7 +59,7 @@ export default explorable({
     const when = layer === 0 ? "At layer 0 nothing has been read yet: the vectors differ by position alone. There" : `After layer ${layer}`;
     const closest = neighbours[chosen];
     const verdict = senses[chosen] === senses[closest] ? "the same sense" : "another sense";
-    return `${when} “${cues[chosen]}” is nearest to “${cues[closest]}”: cosine ${fixed(cosines[chosen][closest])}, ${verdict}. In ${agree} of ${n} sentences the nearest has the same sense. The map keeps ${percent(kept)} of the spread.`;
+    return `${when} “${cues[chosen]}” is nearest to “${cues[closest]}”: cosine ${fixed(cosines[chosen][closest])}, ${verdict}. In ${agree} of ${n} sentences the nearest has the same sense. The map keeps ${percent(kept)} of the variance.`;
   },
 
   draw(view, api) {

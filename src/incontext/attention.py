@@ -10,7 +10,7 @@ deviation of the scores the same at every width.
 Vaswani et al. (2017), "Attention Is All You Need", section 3.2.1.
 
 Axes: ``T`` queries, ``S`` keys and values, ``D`` d_k, ``V`` width of a value; any axes before
-these (``B`` batch, ``H`` heads) are carried along.
+these (``B`` batch, ``H`` heads) are kept as they are.
 """
 
 import math

@@ -36,7 +36,7 @@ def next_token_probabilities(
     """The probabilities that ``sample`` draws from: at least 0, with the sum 1; 0 where cut.
 
     temperature: > 0. top_k: at least 1; a k of V or more cuts nothing. top_p: above 0, at most 1; 1
-    cuts nothing, and a p below the likeliest token's probability leaves that token alone. None
+    cuts nothing, and a p below the likeliest token's probability keeps only that token. None
     leaves the step out. A logit of −∞ has probability 0.
 
     Raises ``ValueError`` for values outside these ranges, and for logits that are NaN or +∞ or all
@@ -69,7 +69,7 @@ def sample(
     temperature, top_k, top_p: see ``next_token_probabilities``.
     greedy: take the likeliest token (the smallest id of several) and draw nothing; the other
         options then change nothing.
-    generator: source of the draws.
+    generator: the source of randomness.
 
     Returns ids, 0 ≤ id < V.
     """

@@ -30,8 +30,8 @@ def softmax(
     temperature: > 0, without unit: one number, or a tensor that broadcasts to ``scores`` and has
         size 1 along ``dim`` (``[H, 1, 1]`` gives each head its own).
 
-    A score of −∞ gets weight 0. Where every score is −∞ there is nothing to choose from and, by
-    our convention, every weight is 0 (PyTorch's softmax has NaN there).
+    A score of −∞ gets weight 0. Where every score is −∞ there is nothing to choose from, and by
+    our convention every weight is 0 (PyTorch's softmax has NaN there).
 
     Raises ``ValueError`` for scores that are not floating point and for a temperature ≤ 0.
     """
@@ -70,8 +70,8 @@ def softmax_jacobian(
 
         J = (diag(w) − w wᵀ) / T
 
-    It is symmetric and its rows sum to 0. Where one weight is close to 1 every entry is close
-    to 0, and hardly any gradient passes.
+    It is symmetric and its rows sum to 0. Where one weight is close to 1, every entry is close
+    to 0 and hardly any gradient gets through.
 
     weights: what ``softmax(scores, temperature)`` returned, along the last axis.
     temperature: the same as there.
@@ -90,8 +90,8 @@ def margin_needed(n_keys: int, weight: float) -> float:
 
         weight = e^m / (e^m + n_keys − 1)   ⇔   m = log((n_keys − 1) · weight / (1 − weight))
 
-    n_keys: at least 2; weight: between 0 and 1, both left out. Negative where the weight is less
-    than an equal share.
+    n_keys: at least 2; weight: above 0 and below 1. The margin is negative for a weight
+    below an equal share.
     """
     checks.whole("n_keys", n_keys, minimum=2)
     checks.finite("weight", weight)

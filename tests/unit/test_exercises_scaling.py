@@ -57,15 +57,6 @@ def test_the_right_scores_pass_however_written():
 
 @pytest.mark.parametrize(
     ("answer", "says"),
-    [(8, "√d_k"), (0.015625, "1 / d_k"), (64, "D_k"), (1, "nothing undone"), (0.3, "too large")],
-)
-def test_temperatures(answer, says):
-    verdict = exercises.check_undoing_temperature(answer)
-    assert not verdict and says in verdict.message
-
-
-@pytest.mark.parametrize(
-    ("answer", "says"),
     [(16, "taken for granted"), (28.44, "its root"), (9.24, "forgotten"), (0.333, "Already")],
 )
 def test_spreads(answer, says):
@@ -82,55 +73,75 @@ def test_the_uniform_spread_is_what_a_simulation_gives():
     assert exercises.check_uniform_spread(5.33)
 
 
+def measured(draw, result=lambda s: (s**2).mean()):
+    """A solution out of what draws queries and keys of a width, and what is made of the scores."""
+
+    def solution(d_k):
+        q, k = draw(np.random.default_rng(d_k), d_k)
+        return result((q * k).sum(axis=1))
+
+    return solution
+
+
+def apart(rng, d_k):
+    return rng.standard_normal((2, 4000, d_k))
+
+
+def the_same(rng, d_k):
+    return [rng.standard_normal((4000, d_k))] * 2
+
+
 @pytest.mark.parametrize(
     ("solution", "says"),
     [
-        (lambda x, y: np.polyfit(x.numpy(), y.numpy(), 1)[0], "No logarithms"),
-        (lambda x, y: np.polyfit(x.numpy(), np.log(y.numpy()), 1)[0], "standard deviations only"),
-        (lambda x, y: np.polyfit(np.log(x.numpy()), y.numpy(), 1)[0], "widths only"),
-        (lambda x, y: np.polyfit(np.log(y.numpy()), np.log(x.numpy()), 1)[0], "axes exchanged"),
-        (
-            lambda x, y: np.linalg.lstsq(np.log(x.numpy())[:, None], np.log(y.numpy()), rcond=None)[
-                0
-            ][0],
-            "means were not subtracted",
-        ),
+        (measured(the_same), "Each key is its own query."),
+        (measured(the_same, np.var), "The variance of q · q."),
+        (measured(apart, np.std), "The standard deviation."),
+        (lambda d_k: measured(apart)(d_k) / d_k, "1 at every width."),
+        (lambda d_k: np.prod(apart(np.random.default_rng(3), d_k), axis=0).var(), "1 at every"),
+        (measured(lambda rng, d_k: rng.uniform(-1, 1, (2, 4000, d_k))), "Uniform components."),
+        (measured(lambda rng, d_k: rng.uniform(0, 1, (2, 4000, d_k))), "Numbers between 0 and 1."),
     ],
 )
-def test_slopes(solution, says):
-    verdict = exercises.check_log_log_slope(solution)
-    assert not verdict and says in verdict.message
+def test_what_went_wrong_with_the_variance_is_named(solution, says):
+    assert exercises.check_variance(solution).message.startswith(says)
 
 
-def test_the_right_slope_passes_in_any_base():
-    assert exercises.check_log_log_slope(
-        lambda x, y: np.polyfit(np.log2(x.numpy()), np.log2(y.numpy()), 1)[0]
+@pytest.mark.parametrize("result", [lambda s: (s**2).mean(), np.var])
+def test_a_mended_variance_passes(result):
+    assert exercises.check_variance(measured(apart, result))
+
+
+def sentence_vector(text, temperature):
+    encoder, tokenizer = load_encoder()
+    with torch.no_grad():
+        hidden = encoder(tokenizer.encode(text)[None], temperature=temperature).hidden_states[-1][0]
+    return hidden.sum(0).numpy()
+
+
+def test_the_cosines_are_those_of_the_sentences():
+    texts, found = ("a b c d e f", "I love AI."), []
+    for text in texts:
+        a, b = sentence_vector(text, 1.0), sentence_vector(text, 32**-0.5)
+        found.append(f"{a @ b / math.sqrt((a @ a) * (b @ b)):.2f}")
+    assert f"The cosines are {found[0]} and {found[1]}." in (
+        exercises.check_survivors(texts).message
     )
 
 
-def sentence_vector(temperature, first=False):
-    encoder, tokenizer = load_encoder()
-    ids = tokenizer.encode("The cat ate the fish.")
-    with torch.no_grad():
-        hidden = encoder(ids[None], temperature=temperature).hidden_states[-1][0]
-    return (hidden[0] if first else hidden.sum(0)).numpy()
-
-
 @pytest.mark.parametrize(
-    ("temperature", "first", "says"),
+    ("sentences", "says"),
     [
-        (5.656854, False, "wrong way up"),
-        (0.03125, False, "not its root"),
-        (0.05103104, False, "of the model"),
-        (0.1767767, True, "first token"),
+        (("The team lost the match.", "bank"), "A sentence of the chapter."),
+        (("bank", "Yes."), "The two exchanged."),
+        (("Yes.", "I love AI."), "The second should be at least 0.92."),
+        (("I love AI.", "bank"), "The first should be at most 0.80."),
+        ("bank", "check_survivors takes two texts"),
+        (("Yes.", " "), "check_survivors takes two texts"),
+        (7, "check_survivors takes two texts"),
+        (None, "Not yet"),
     ],
 )
-def test_the_real_model(temperature, first, says):
-    a, b = sentence_vector(1.0, first), sentence_vector(temperature, first)
-    verdict = exercises.check_undivided_sentence(a @ b / math.sqrt((a @ a) * (b @ b)))
-    assert not verdict and says in str(verdict.message)
-
-
-def test_the_right_cosine_passes_to_two_decimals():
-    a, b = sentence_vector(1.0), sentence_vector(32**-0.5)
-    assert exercises.check_undivided_sentence(round(float(a @ b / np.sqrt((a @ a) * (b @ b))), 2))
+def test_sentences_that_do_not_show_it_are_told_why(sentences, says):
+    verdict = exercises.check_survivors(sentences)
+    assert not verdict and says in verdict.message, verdict.message

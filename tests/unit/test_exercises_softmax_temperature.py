@@ -1,6 +1,7 @@
 """Exercises on softmax: wrong solutions, written as learners write them, get their own message."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -85,42 +86,70 @@ def test_mistakes_in_softmax_are_named(solution, says):
     assert exercises.check_softmax(solution).message.startswith(says)
 
 
-def summed(term, unit=1.0):
-    def solution(weights):
-        return [unit * sum(term(w) for w in row) for row in weights.tolist()]
+def masked_by_rows(weigh, blind=lambda n: [0.0] * n):
+    """A solution out of what a row of visible scores becomes; `blind`: where none is visible."""
+
+    def solution(scores, mask):
+        rows = []
+        for row, seen in zip(scores.tolist(), mask.tolist(), strict=True):
+            weights = iter(weigh([s for s, one in zip(row, seen, strict=True) if one], 1.0))
+            rows.append(
+                [next(weights) if one else 0.0 for one in seen] if any(seen) else blind(len(seen))
+            )
+        return torch.tensor(rows, dtype=torch.float64)
 
     return solution
 
 
-def surprise(w):
-    return -w * math.log(w) if w else 0.0
+def test_a_mended_mask_passes_however_written():
+    assert exercises.check_masked_softmax(masked_by_rows(careful))
+    assert exercises.check_masked_softmax(
+        lambda scores, mask: scores.masked_fill(~mask, -math.inf).softmax(-1).nan_to_num()
+    )
 
 
-def from_logarithms(log, sign):
-    return lambda weights: sign * torch.einsum("ij,ij->i", weights, log(weights))
+def as_given(scores, mask):
+    e = np.exp(np.where(mask, scores, -np.inf) - scores[mask].max().item())
+    return e / e.sum(axis=0)
 
 
-def test_entropy_written_in_another_way_passes():
-    assert exercises.check_entropy(summed(surprise))
-    assert exercises.check_entropy(lambda w: torch.distributions.Categorical(w).entropy())
+def first_fault_mended(scores, mask):
+    e = np.exp(np.where(mask, scores, -np.inf) - scores[mask].max().item())
+    return e / e.sum(axis=1)[:, None]
 
 
+def never_shifted(scores, mask):
+    e = np.exp(np.where(mask, scores, -np.inf))
+    return e / e.sum(axis=1)[:, None]
+
+
+def with_zeros_in_closed_places(scores, mask):
+    return torch.softmax(scores * mask, 1)
+
+
+def too_late(scores, mask):
+    return torch.softmax(scores, 1).masked_fill(~mask, 0.0)
+
+
+@pytest.mark.filterwarnings("ignore:.*(overflow|invalid).*:RuntimeWarning")
 @pytest.mark.parametrize(
     ("solution", "says"),
     [
-        (from_logarithms(torch.log, -1), "NaN where a weight is 0."),
-        (from_logarithms(torch.log, 1), "The wrong sign, and NaN where a weight is 0."),
-        (from_logarithms(torch.log2, -1), "In bits, and NaN where a weight is 0."),
-        (summed(surprise, -1), "The wrong sign."),
-        (summed(lambda w: -w * math.log2(w) if w else 0.0), "In bits."),
-        (lambda w: torch.special.entr(w).mean(1), "The mean in place of the sum."),
-        (lambda w: torch.special.entr(w).sum(), "All rows in one sum."),
-        (lambda w: torch.special.entr(w).T.sum(1), "A sum down the columns."),
-        (lambda w: math.e ** torch.special.entr(w).sum(1), "E to the entropy."),
+        (as_given, r"Down the columns\..*Still to come: one maximum.*, NaN where"),
+        (first_fault_mended, r"One maximum for the whole table\..*Still to come: NaN where"),
+        (never_shifted, r"It overflows\..*Still to come: NaN where"),
+        (masked_by_rows(careful, lambda n: [math.nan] * n), r"NaN where nothing may be seen\."),
+        (masked_by_rows(careful, lambda n: [1 / n] * n), r"An even share where nothing"),
+        (lambda s, m: torch.softmax(s.masked_fill(~m, -1e9), 1), r"An even share where nothing"),
+        (lambda s, m: masked_by_rows(careful)(s, ~m), r"The mask the other way round\."),
+        (with_zeros_in_closed_places, r"Masked scores set to 0\."),
+        (too_late, r"Masked after the softmax\."),
+        (lambda s, m: torch.softmax(s, 1), r"The mask is not used\."),
     ],
 )
-def test_mistakes_in_entropy_are_named(solution, says):
-    assert exercises.check_entropy(solution).message.startswith(says)
+def test_what_is_left_of_the_mask_is_named(solution, says):
+    message = exercises.check_masked_softmax(solution).message
+    assert re.match(says, message), message
 
 
 @pytest.mark.parametrize(
@@ -146,24 +175,23 @@ def test_the_margin_gives_the_weight():
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("prompts", "says"),
     [
-        (6.11, "The inverse."),
-        (0.017, "The weights were taken for scores."),
-        (0.106, "One bit."),
-        (0.5, "0.5 is too large."),
+        (("Barack ", "My name is"), "A space at the end."),
+        (("My name is", "1 2 3 4 5 6 7"), "The two exchanged."),
+        (("I love", "My name is"), "The nuclei have 462 and "),
+        (("1 2 3 4 5 6 7", "import numpy as"), "The nuclei have 2 and 2 tokens. The second"),
+        ("My name is", "check_prompts takes two texts"),
+        (("My name is", ""), "check_prompts takes two texts"),
+        (("My name is",), "check_prompts takes two texts"),
+        (7, "check_prompts takes two texts"),
+        (None, "Not yet"),
     ],
 )
-def test_mistakes_with_the_cooled_head_are_named(answer, says):
-    assert exercises.check_cooled_head(answer).message.startswith(says)
+def test_prompts_that_do_not_show_it_are_told_why(prompts, says):
+    verdict = exercises.check_prompts(prompts)
+    assert not verdict and verdict.message.startswith(says), verdict.message
 
 
-def test_the_cooled_head_has_one_nat():
-    from incontext.pretrained import load_encoder
-
-    encoder, tokenizer = load_encoder()
-    ids = tokenizer.encode("The chicken didn't cross the road because it was too tired.")
-    with torch.no_grad():
-        heads = encoder(ids[None], temperature=0.164).attentions[0][0]
-    assert torch.special.entr(heads[3]).sum(-1).mean().item() == pytest.approx(1, abs=0.01)
-    assert exercises.check_cooled_head(0.164)
+def test_other_prompts_pass():
+    assert exercises.check_prompts(["1 2 3 4 5 6 7", "The violets are"])

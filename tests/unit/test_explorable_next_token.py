@@ -104,8 +104,8 @@ def test_the_rest_of_the_table(explorer):
     assert rows["␣the"][2] == 0  # Paris alone reaches 0.7
     assert rows["tokens kept"][2] == 1
     assert rows["entropy (nats)"][2] == 0
-    assert rows["as many equal tokens"][2] == 1
-    assert rows["entropy at most: ln n"][1] == pytest.approx(math.log(VOCAB))
+    assert rows["equal tokens with this entropy"][2] == 1
+    assert rows["largest possible entropy: ln n"][1] == pytest.approx(math.log(VOCAB))
     assert rows["seed"][2] == 2
     for temperature, nearest in [(0.1, 0.2), (0.3, 0.2), (0.33, 0.5), (0.8, 1.0), (1.9, 2.0)]:
         explorer.temperature = temperature

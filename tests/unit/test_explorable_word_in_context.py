@@ -54,7 +54,7 @@ def test_cosines_and_distances(explorer, model, word, layer):
     flat = axes[:, -2:] * np.sqrt(sizes[-2:])
     points = np.array([row[-2:] for row in rows])
     np.testing.assert_allclose(points @ points.T, flat @ flat.T, atol=1e-4)
-    kept = table(explorer)["share of the spread on the map"][1]
+    kept = table(explorer)["share of the variance on the map"][1]
     assert kept == pytest.approx(sizes[-2:].sum() / inner.trace(), abs=1e-6)
 
 
@@ -76,7 +76,7 @@ def test_summary(explorer):
 def test_words_at_one_position_start_out_equal(explorer):
     explorer.word, explorer.layer = "bat", 0
     rows = table(explorer)
-    assert rows["share of the spread on the map"][1] == "no spread"
+    assert rows["share of the variance on the map"][1] == "no variance"
     assert np.abs([row[-2:] for row in explorer.numbers().rows[:8]]).max() < 1e-4
 
 

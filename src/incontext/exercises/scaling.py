@@ -1,13 +1,17 @@
-"""Exercises of the chapter on scaling: scores, temperatures, deviations and a power law."""
+"""Exercises of the chapter on scaling."""
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from incontext.contextual import SETS
 from incontext.pretrained import load_encoder
 
-from .checking import FunctionCheck, Mistake, ValueCheck
+from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, not_yet
 
 
 def scaled_scores(query: Tensor, key: Tensor) -> Tensor:
@@ -43,45 +47,20 @@ check_scaled_scores = FunctionCheck(
         Mistake(
             "multiplied by √d_k",
             lambda query, key: query @ key.mT * math.sqrt(query.shape[-1]),
-            "The scores are too large already, and this makes them larger: divide.",
+            "Undivided scores are too large, and this makes them larger still: divide.",
         ),
         Mistake(
             "divided by the root of the number of keys",
             lambda query, key: query @ key.mT / math.sqrt(key.shape[-2]),
-            "That is the axis of the keys. The terms of a dot product lie along the last axis.",
+            "That axis counts the keys. The terms of a dot product lie along the last axis, d_k.",
         ),
         Mistake(
             "softmax is already applied",
             lambda query, key: torch.softmax(scaled_scores(query, key), -1),
-            "These are weights. Return the scores that softmax would be given.",
+            "These are weights. Return the scores, as they would go into softmax.",
         ),
     ],
     praise="Every head divides by the root of its own width.",
-)  # fmt: skip
-
-check_undoing_temperature = ValueCheck(
-    "check_undoing_temperature",
-    reference=lambda: 1 / math.sqrt(64),
-    within=1e-3,
-    mistakes=[
-        Mistake(
-            "√d_k", lambda: math.sqrt(64),
-            "A temperature of 8 divides by 8 once more. To undo a division, divide by the inverse.",
-        ),
-        Mistake(
-            "1 / d_k", lambda: 1 / 64,
-            "The function divides by the root of 64. This multiplies by 64 itself.",
-        ),
-        Mistake(
-            "d_k", lambda: 64,
-            "That divides the scores by 64 more. They have been divided by 8 and want it back.",
-        ),
-        Mistake(
-            "1", lambda: 1,
-            "At temperature 1 nothing is added to the division, and nothing undone.",
-        ),
-    ],
-    praise="Dividing by 1/8 multiplies by 8.",
 )  # fmt: skip
 
 check_uniform_spread = ValueCheck(
@@ -91,7 +70,7 @@ check_uniform_spread = ValueCheck(
     mistakes=[
         Mistake(
             "variance 1 taken for granted", lambda: math.sqrt(256),
-            "√256 is right for components of variance 1. These have 1/3.",
+            "√256 is right for components of variance 1. These have the variance 1/3.",
         ),
         Mistake(
             "the variance instead of its root", lambda: 256 / 9,
@@ -109,96 +88,117 @@ check_uniform_spread = ValueCheck(
     praise="256 products of variance 1/9: a standard deviation of 16/3.",
 )  # fmt: skip
 
-
-def log_log_slope(widths: Tensor, deviations: Tensor) -> Tensor:
-    return _slope(widths.log(), deviations.log())
-
-
-def _slope(x: Tensor, y: Tensor) -> Tensor:
-    x, y = x - x.mean(), y - y.mean()
-    return (x * y).sum() / (x * x).sum()
-
-
-def _power_law(n: int, exponent: float, factor: float) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(n)
-    widths = 2 ** torch.arange(1, n + 1, dtype=torch.float64)
-    noise = 1 + 0.1 * torch.randn(n, generator=generator, dtype=torch.float64)
-    return widths, factor * widths**exponent * noise
-
-
-check_log_log_slope = FunctionCheck(
-    "check_log_log_slope",
-    reference=log_log_slope,
-    cases=[
-        lambda: _power_law(7, 0.5, 1.0),
-        lambda: _power_law(11, 0.0, 3.0),
-        lambda: _power_law(5, -1.3, 2.0),
-    ],
+check_variance = FunctionCheck(
+    "check_variance",
+    reference=float,
+    cases=[lambda: (16,), lambda: (64,), lambda: (256,)],
     mistakes=[
         Mistake(
-            "no logarithms", _slope,
-            "This is the slope of a straight line through the numbers themselves. A power law is"
-            " straight only when both axes are logarithmic.",
+            "each key is its own query",
+            lambda d_k: d_k**2 + 2 * d_k,
+            "Queries and keys are the same numbers, so all products are positive and nothing"
+            " cancels. They have to be drawn independently: from one generator that goes on, or"
+            " from two seeds.",
         ),
         Mistake(
-            "one logarithm of the two", lambda widths, deviations: _slope(widths, deviations.log()),
-            "You took the logarithm of the standard deviations only. Take that of the widths too.",
+            "the variance of q · q",
+            lambda d_k: 2 * d_k,
+            "Queries and keys are still the same numbers. You have only taken away the mean of"
+            " their products, which should be 0 by itself.",
         ),
         Mistake(
-            "one logarithm of the two (the widths)",
-            lambda widths, deviations: _slope(widths.log(), deviations),
-            "You took the logarithm of the widths only. Take that of the standard deviations too.",
+            "the standard deviation",
+            math.sqrt,
+            "That is √d_k, the root of what was asked for. Leave the root out.",
         ),
         Mistake(
-            "the axes exchanged",
-            lambda widths, deviations: _slope(deviations.log(), widths.log()),
-            "Divide by the sum of squares of the widths: the standard deviation is what you want to"
-            " explain.",
+            "1 at every width",
+            lambda d_k: 1.0,
+            "Either the scores are divided by √d_k already, or this is the variance of single"
+            " products. Add up the products of each pair first: sum(-1).",
         ),
         Mistake(
-            "the means were not subtracted",
-            lambda widths, deviations: (
-                (widths.log() * deviations.log()).sum() / widths.log().square().sum()
-            ),
-            "Without that the line is forced through 0: a standard deviation of 1 at a width of 1.",
+            "uniform components",
+            lambda d_k: d_k / 9,
+            "Numbers between −1 and 1 have the variance 1/3. Draw them with randn.",
+        ),
+        Mistake(
+            "numbers between 0 and 1",
+            lambda d_k: d_k / 9 + d_k * (d_k - 1) / 16,
+            "rand draws numbers between 0 and 1, whose mean is 1/2: the products do not cancel."
+            " Draw them with randn.",
         ),
     ],
-    praise="The exponent of the power law, by least squares.",
+    praise="Independent again, and the variance is the width.",
+    tolerance=0.12,  # of 4000 pairs drawn at random
 )  # fmt: skip
 
 
-def _cosine_with_trained(temperature: float, pool: bool = True) -> float:
-    """The vector of one sentence at this temperature against the one at 1."""
+def _cosine_with_trained(text: str, temperature: float) -> float:
+    """The vector of a sentence at this temperature against the one at 1."""
     encoder, tokenizer = load_encoder()
-    ids = tokenizer.encode("The cat ate the fish.")[None]
+    ids = tokenizer.encode(text)[None]
     with torch.no_grad():
-        states = [encoder(ids, temperature=t).last_hidden_state[0] for t in (1.0, temperature)]
-    one, other = (x.mean(0) if pool else x[0] for x in states)
-    return torch.cosine_similarity(one, other, dim=0).item()
+        vectors = [
+            encoder(ids, temperature=t).last_hidden_state[0].mean(0) for t in (1, temperature)
+        ]
+    return torch.cosine_similarity(*vectors, dim=0).item()
 
 
-check_undivided_sentence = ValueCheck(
-    "check_undivided_sentence",
-    reference=lambda: _cosine_with_trained(1 / math.sqrt(32)),
-    within=0.006,
+@dataclass(frozen=True)
+class SurvivorsCheck:
+    """Checks two sentences: does one move far without the division, and the other hardly at all?
+
+    most, least: the cosine with the trained vector, of the first and of the second.
+    reference: gives sentences that pass. mistakes: pairs of sentences that are refused.
+    """
+
+    name: str
+    most: float
+    least: float
+    reference: Callable[[], tuple[str, str]]
+    mistakes: Sequence[Mistake]
+
+    def __call__(self, sentences: Any) -> Verdict:
+        if sentences is None or sentences is Ellipsis:
+            return not_yet(f"give {self.name} two sentences of your own.")
+        if (
+            not isinstance(sentences, tuple | list)
+            or len(sentences) != 2
+            or not all(isinstance(one, str) and one.strip() for one in sentences)
+        ):
+            return Verdict(
+                False, f"{self.name} takes two texts, in one tuple: (moves far, hardly notices)."
+            )
+        known = {text for examples in SETS.values() for *_, text in examples}
+        if known & set(sentences):
+            return Verdict(False, str(self.mistakes[0]))
+        moves, stays = (_cosine_with_trained(one, 1 / math.sqrt(32)) for one in sentences)
+        found = f"The cosines are {moves:.2f} and {stays:.2f}."
+        if moves <= self.most and stays >= self.least:
+            return Verdict(True, found, "✓")
+        if moves >= self.least and stays <= self.most:
+            return Verdict(False, str(self.mistakes[1]))
+        if moves > self.most:
+            return Verdict(False, f"{found} The first should be at most {self.most:.2f}.")
+        return Verdict(False, f"{found} The second should be at least {self.least:.2f}.")
+
+
+check_survivors = SurvivorsCheck(
+    "check_survivors",
+    most=0.80,
+    least=0.92,
+    reference=lambda: ("Yes.", "bank"),
     mistakes=[
         Mistake(
-            "the temperature the wrong way up", lambda: _cosine_with_trained(math.sqrt(32)),
-            "A temperature of √32 divides once more. To take the division away it must be below 1.",
+            "a sentence of the chapter",
+            lambda: ("The match will burn your fingers.", "bank"),
+            "The chapter has measured its 24 sentences. Write one of your own.",
         ),
         Mistake(
-            "1/32 and not its root", lambda: _cosine_with_trained(1 / 32),
-            "A temperature of 1/32 multiplies by 32. The model has divided by the root of that.",
-        ),
-        Mistake(
-            "√d_model", lambda: _cosine_with_trained(1 / math.sqrt(384)),
-            "The heads have divided by the root of their own width, 32, not of the model's.",
-        ),
-        Mistake(
-            "the first token instead of the mean",
-            lambda: _cosine_with_trained(1 / math.sqrt(32), pool=False),
-            "That compares the vectors of [CLS]. This model's sentence vector is the mean of all.",
+            "the two exchanged",
+            lambda: ("bank", "Yes."),
+            "The sentence whose vector moves far comes first.",
         ),
     ],
-    praise="The choices are almost hard, and the sentence is still recognisable.",
-)  # fmt: skip
+)

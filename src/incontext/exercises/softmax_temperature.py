@@ -1,17 +1,18 @@
 """Exercises of the chapter on softmax and temperature."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from incontext.pretrained import load_encoder
-from incontext.softmax import entropy, softmax
+from incontext.generation import next_token_probabilities
+from incontext.pretrained import load_decoder
+from incontext.softmax import softmax
 
-from .checking import FunctionCheck, Mistake, ValueCheck
-
-TIRED = "The chicken didn't cross the road because it was too tired."
+from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, not_yet
 
 
 def _scores(n_rows: int, n_keys: int, size: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -121,81 +122,127 @@ check_softmax = FunctionCheck(
 )  # fmt: skip
 
 
-def _some_weights(n_rows: int, n_keys: int) -> Tensor:
-    return softmax(_scores(n_rows, n_keys, size=2.0))
+def _seen(n_rows: int, n_keys: int, shift: float = 0.0, blind: int | None = None) -> tuple:
+    """Scores and a mask in which every row sees some keys, except the row ``blind``.
+
+    Row i lies ``i * shift`` above the first.
+    """
+    scores = _scores(n_rows, n_keys, size=2.0)
+    scores = scores + shift * torch.arange(n_rows, dtype=torch.float64)[:, None]
+    place = torch.arange(n_keys)
+    mask = torch.stack([(place + row) % 3 != 0 for row in range(n_rows)])
+    if blind is not None:
+        mask[blind] = False
+    return scores, mask
 
 
-def _with_zeros() -> Tensor:
-    rows = [[0, 1, 0, 0, 0], [0.25, 0.25, 0.5, 0, 0], [0.2] * 5]
-    return torch.tensor(rows, dtype=torch.float64)
+def _masked(dim: int = -1, peak: str = "row", empty: str = "zeros", closed: str = "−∞") -> Callable:
+    """Masked softmax with each step done as told; what stands here is right.
+
+    empty: what a row becomes that sees no key: zeros, nan or even (the same for every key).
+    """
+
+    def solution(scores: Tensor, mask: Tensor) -> Tensor:
+        fill = {"−∞": -torch.inf, "0": 0.0}[closed]
+        x = scores.masked_fill(~mask, fill)
+        tops = {"row": x.amax(-1, keepdim=True), "table": x.amax(), "none": torch.zeros(())}[peak]
+        if empty != "nan":
+            tops = tops.where(tops > -torch.inf, 0.0)
+        e = (x - tops).exp()
+        if empty == "even":
+            e = torch.where(mask.any(-1, keepdim=True), e, 1.0)
+        total = e.sum(dim, keepdim=True)
+        return e / (total if empty == "nan" else total.where(total > 0, 1.0))
+
+    return solution
 
 
-def _surprise(weights: Tensor) -> Tensor:
-    """-w ln w, and 0 where w is 0."""
-    return -torch.xlogy(weights, weights)
+_AXIS = (
+    "down the columns",
+    "Your weights sum to one down the columns. A row belongs to one query, and the sum goes along"
+    " it: sum(-1, keepdim=True).",
+)
+_PEAK = {
+    "table": (
+        "one maximum for the whole table",
+        "In a row far below the largest score of the table every exponential is rounded to 0, and"
+        " 0 / 0 is not a number. Each row needs its own maximum: amax(-1, keepdim=True).",
+    ),
+    "none": (
+        "it overflows",
+        "e to a score of several hundred is ∞, and ∞ / ∞ is not a number. Subtract the largest"
+        " score of each row first.",
+    ),
+}
+_EMPTY = {
+    "nan": (
+        "NaN where nothing may be seen",
+        "In a row of nothing but −∞ the largest score is −∞ too, and −∞ − (−∞) is not a number."
+        " Put a finite number in its place. Then the sum is 0: divide by something else there.",
+    ),
+    "even": (
+        "an even share where nothing may be seen",
+        "A query that may see no key shares its weight out over keys that the mask has closed to"
+        " it. Its weights should be zeros.",
+    ),
+}
 
 
-check_entropy = FunctionCheck(
-    "check_entropy",
-    reference=entropy,
-    cases=[lambda: (_some_weights(5, 7),), lambda: (_with_zeros(),)],
+def _what_is_left() -> list[Mistake]:
+    """The faults one by one and together, named after the first to mend."""
+    found = []
+    for dim in (0, -1):
+        for peak in ("none", "table", "row"):
+            for empty in ("nan", "even", "zeros"):
+                faults = [_AXIS] if dim == 0 else []
+                faults += [_PEAK[peak]] if peak in _PEAK else []
+                faults += [_EMPTY[empty]] if empty in _EMPTY else []
+                hidden = dim == 0 and peak == "none" and empty != "nan"  # all is NaN already
+                if not faults or hidden:
+                    continue
+                (name, message), *more = faults
+                if more:
+                    message += f" (Still to come: {', '.join(one for one, _ in more)}.)"
+                found.append(Mistake(name, _masked(dim, peak, empty), message))
+    return found
+
+
+check_masked_softmax = FunctionCheck(
+    "check_masked_softmax",
+    reference=_masked(),
+    cases=[
+        lambda: _seen(5, 7),
+        lambda: _seen(3, 11, shift=900.0),
+        lambda: _seen(7, 5, shift=300.0, blind=2),
+    ],
     mistakes=[
+        *_what_is_left(),
         Mistake(
-            "NaN where a weight is 0",
-            lambda w: -(w * w.log()).sum(-1),
-            "The logarithm of 0 is −∞, and 0 · (−∞) is not a number. Such a key adds nothing to"
-            " the sum: keep it out of the logarithm, with clamp, where or torch.xlogy.",
+            "the mask the other way round",
+            lambda scores, mask: _masked()(scores, ~mask),
+            "Your queries see exactly what they may not. True means: may see. Fill with −∞ where"
+            " ~mask.",
         ),
         Mistake(
-            "the wrong sign",
-            lambda w: -_surprise(w).sum(-1),
-            "Entropy is never negative. The logarithm of a weight below 1 is, so the sum needs a"
-            " minus in front.",
+            "masked scores set to 0",
+            _masked(closed="0"),
+            "A score of 0 is not out of the race: e⁰ = 1 takes its share. It has to be −∞.",
         ),
         Mistake(
-            "the wrong sign, and NaN where a weight is 0",
-            lambda w: (w * w.log()).sum(-1),
-            "The sum needs a minus in front. And a weight of 0 has no logarithm: keep it out.",
+            "masked after the softmax",
+            lambda scores, mask: softmax(scores) * mask,
+            "The weights of closed keys become 0, but nobody gets what they lose, so that rows sum"
+            " to less than one. Close the keys before you divide by the sum.",
         ),
         Mistake(
-            "in bits",
-            lambda w: _surprise(w).sum(-1) / math.log(2),
-            "That is the logarithm to base 2. Nats use the natural one, log.",
-        ),
-        Mistake(
-            "in bits, and NaN where a weight is 0",
-            lambda w: -(w * w.log2()).sum(-1),
-            "Nats use the natural logarithm, log. And a weight of 0 has no logarithm: keep it"
-            " out.",
-        ),
-        Mistake(
-            "the mean in place of the sum",
-            lambda w: _surprise(w).mean(-1),
-            "The weights in front of the logarithms make it an average already: use sum(-1).",
-        ),
-        Mistake(
-            "the logarithms are not weighted",
-            lambda w: -w.clamp(min=torch.finfo(w.dtype).tiny).log().sum(-1),
-            "Each logarithm counts by its own weight: w · ln w.",
-        ),
-        Mistake(
-            "all rows in one sum",
-            lambda w: _surprise(w).sum(),
-            "One number came for the whole table. Each row has an entropy of its own: sum(-1).",
-        ),
-        Mistake(
-            "a sum down the columns",
-            lambda w: _surprise(w).sum(0),
-            "One entropy came for each key. Each *row* is a distribution: sum(-1).",
-        ),
-        Mistake(
-            "e to the entropy",
-            lambda w: _surprise(w).sum(-1).exp(),
-            "That is the number of equal keys with this entropy. Leave the exponential out.",
+            "the mask is not used",
+            lambda scores, mask: softmax(scores),
+            "Every key has a weight, closed ones too. Set their scores to −∞ first.",
         ),
     ],
-    praise="In nats, and 0 for a weight of 0.",
+    praise="Stable in every row, and zeros where there is nothing to see.",
 )  # fmt: skip
+
 
 check_dilution_margin = ValueCheck(
     "check_dilution_margin",
@@ -232,40 +279,69 @@ check_dilution_margin = ValueCheck(
 )  # fmt: skip
 
 
-def _cooled_to(target: float, of_weights: bool = False) -> float:
-    """The temperature at which layer 1, head 4 has this mean entropy, by bisection."""
-    encoder, tokenizer = load_encoder()
+@dataclass(frozen=True)
+class PromptsCheck:
+    """Checks two prompts: is the decoder as sure after the first, and as unsure after the second?
+
+    most, least: tokens in the nucleus with p = 0.9, after the first and after the second.
+    reference: gives prompts that pass. mistakes: pairs of prompts that are refused.
+    """
+
+    name: str
+    most: int
+    least: int
+    reference: Callable[[], tuple[str, str]]
+    mistakes: Sequence[Mistake]
+
+    def __call__(self, prompts: Any) -> Verdict:
+        if prompts is None or prompts is Ellipsis:
+            return not_yet(f"give {self.name} two prompts of your own.")
+        if (
+            not isinstance(prompts, tuple | list)
+            or len(prompts) != 2
+            or not all(isinstance(one, str) and one.strip() for one in prompts)
+        ):
+            return Verdict(False, f"{self.name} takes two texts, in one tuple: (sure, unsure).")
+        if any(one != one.rstrip() for one in prompts):
+            return Verdict(False, str(self.mistakes[0]))
+        sure, unsure = map(_nucleus, prompts)
+        found = f"The nuclei have {sure:,} and {unsure:,} tokens."
+        if sure <= self.most and unsure >= self.least:
+            return Verdict(True, found, "✓")
+        if sure >= self.least and unsure <= self.most:
+            return Verdict(False, str(self.mistakes[1]))
+        wanted = [f"at most {self.most}"] if sure > self.most else []
+        wanted += [f"at least {self.least:,}"] if unsure < self.least else []
+        which = "first" if sure > self.most else "second"
+        return Verdict(
+            False, f"{found} The {which} should have {wanted[0]}. What could follow, and why?"
+        )
+
+
+def _nucleus(prompt: str) -> int:
+    """How many tokens have the probability 0.9 together, likeliest first."""
+    decoder, tokenizer = load_decoder()
     with torch.no_grad():
-        rows = encoder(tokenizer.encode(TIRED)[None]).attentions[0][0, 3].double()
-    scores = rows if of_weights else rows.log()
-    low, high = 1e-4, 10.0
-    for _ in range(50):
-        middle = math.sqrt(low * high)
-        if entropy(softmax(scores, middle)).mean() < target:
-            low = middle
-        else:
-            high = middle
-    return middle
+        logits = decoder(tokenizer.encode(prompt)[None], need_weights=False).logits[0, -1]
+    return int((next_token_probabilities(logits.double(), top_p=0.9) > 0).sum())
 
 
-check_cooled_head = ValueCheck(
-    "check_cooled_head",
-    reference=lambda: _cooled_to(1.0),
-    within=0.004,
+check_prompts = PromptsCheck(
+    "check_prompts",
+    most=3,
+    least=1000,
+    reference=lambda: ("In the beginning God created the heaven and the", "My name is"),
     mistakes=[
         Mistake(
-            "the inverse", lambda: 1 / _cooled_to(1.0),
-            "By this number the scores must be multiplied. The temperature divides them.",
+            "a space at the end",
+            lambda: ("In the beginning God created the heaven and the ", "My name is"),
+            "A token of this model begins with its space. After a prompt that ends in one, no"
+            " ordinary word fits any more. Take it away.",
         ),
         Mistake(
-            "the weights were taken for scores", lambda: _cooled_to(1.0, of_weights=True),
-            "Softmax of the weights is no temperature of this head. Its scores are the logarithms"
-            " of the weights, up to a shift.",
-        ),
-        Mistake(
-            "one bit", lambda: _cooled_to(math.log(2)),
-            "At this temperature it has one bit, 0.69 nats. One nat was asked for.",
+            "the two exchanged",
+            lambda: ("My name is", "In the beginning God created the heaven and the"),
+            "The prompt after which the model is sure comes first.",
         ),
     ],
-    praise="Its scores would have to be six times as large.",
-)  # fmt: skip
+)

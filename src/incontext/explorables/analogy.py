@@ -51,11 +51,12 @@ class Analogy(Explorable):
     try_first = "Clear Exclude inputs and see which word was nearest all along."
     provenance = "learned"
     caption = (
-        f"Bars: of {len(WORDS)} words, those whose vectors make the smallest angle with a − b + c; "
-        "the words of the sum are blue, or hollow where left out. Parallelogram: the step from b "
-        "to a, made again from c, ends at a − b + c, the fourth corner; the answer stands off the "
-        "plane. Five points of a space with 384 dimensions, true to scale, seen at a "
-        "slant. Learned weights: all-MiniLM-L6-v2, its table of token vectors."
+        f"The bars show, of {len(WORDS)} words, those whose vectors make the smallest angle with a "
+        "− b + c. The words of the sum are blue, and hollow where they are left out. In the "
+        "parallelogram the step from b to a is made again from c. It ends at a − b + c, the fourth "
+        "corner, and the answer lies off that plane. Five points of a space with 384 dimensions, "
+        "true to scale, seen at a slant. Learned weights: all-MiniLM-L6-v2, its table of token "
+        "vectors."
     )
 
     fallback_size = (7.0, 3.2)
@@ -204,7 +205,7 @@ class Analogy(Explorable):
         return (
             f"Bars of cosines with {self.a} − {self.b} + {self.c}: with these three words "
             f"{inputs}, “{WORDS[answer]}” is nearest, at {cosines[answer]:.2f}. Beside them the "
-            f"parallelogram of the three words; “{WORDS[answer]}” stands "
+            f"parallelogram of the three words; “{WORDS[answer]}” lies "
             f"{distances[answer]:.2f} from its fourth corner."
         )
 

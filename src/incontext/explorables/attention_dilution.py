@@ -27,9 +27,10 @@ class AttentionDilution(Explorable):
     try_first = "Move Sequence length up to 1024 and watch how little weight the one key keeps."
     provenance = "exact"
     caption = (
-        "One key leads all others, which have equal scores, by a margin m. First chart: its weight "
-        "among n keys. Second: the margin it needs for a weight of p. Pale: the lengths at which "
-        "m is enough. Drag the points and the dashed lines, or use the sliders. "
+        "All keys have the same score but one, which leads the others by a margin m. The first "
+        "chart shows its weight among n keys, the second the margin that it needs for a weight of "
+        "p. Where the background is pale, m is enough. Drag the points and the dashed lines, or "
+        "use the sliders. "
         "Exact: computed from the formula as you move."
     )
 

@@ -35,8 +35,8 @@ OF_YOUR_OWN = {
     "try_first": "Choose another layer or head and see where the same token looks now.",
     "caption": (
         "Where one head looks: choose a token, a layer and a head. The arcs show the row of the "
-        "chosen token, the map all rows. Temperature acts on this head's scores alone. Computed "
-        "with an attention function written by hand. Learned weights: {model}."
+        "chosen token, and the map shows all rows. Temperature acts on this head's scores alone. "
+        "Computed with an attention function written by hand. Learned weights: {model}."
     ),
 }
 # Below this a weight is drawn as if it were this: it cannot be told from 0 at any temperature.
@@ -57,8 +57,8 @@ class AttentionLens(Explorable):
     provenance = "learned"
     caption = (
         "Where one head looks: choose a token, a layer and a head. The arcs show the row of the "
-        "chosen token, the map all rows. Temperature acts on this head's scores alone. Learned "
-        "weights: all-MiniLM-L6-v2, all 6 layers and 12 heads."
+        "chosen token, and the map shows all rows. Temperature acts on this head's scores alone. "
+        "Learned weights: all-MiniLM-L6-v2, all 6 layers and 12 heads."
     )
 
     fallback_size = (7.0, 4.4)

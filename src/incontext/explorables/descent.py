@@ -56,7 +56,7 @@ class Descent(Explorable):
     provenance = "exact"
     caption = (
         "The loss of one parameter w, and the steps that gradient descent takes on it. Drag the "
-        "ring to start elsewhere. The short line is the slope under the point; at the right, the "
+        "ring to start elsewhere. The short line is the slope under the point. On the right is the "
         "loss after each step. Exact: computed from the formula as you move."
     )
 

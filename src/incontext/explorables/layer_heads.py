@@ -23,9 +23,9 @@ class LayerHeads(Explorable):
     provenance = "learned"
     caption = (
         "The twelve heads of one layer on “The chicken didn't cross the road because it was too "
-        "tired.”: queries down, keys across, the row of the chosen token framed. Choose a head in "
-        "the grid, with its slider or with the arrow keys. Learned weights: all-MiniLM-L6-v2, all "
-        "6 layers and 12 heads."
+        "tired.” Queries run down, keys run across, and the row of the chosen token is framed. "
+        "Choose a head in the grid, with its slider or with the arrow keys. Learned weights: "
+        "all-MiniLM-L6-v2, all 6 layers and 12 heads."
     )
     fallback_size = (7.0, 3.8)
 

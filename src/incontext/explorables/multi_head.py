@@ -48,15 +48,16 @@ class MultiHead(Explorable):
     title = "One width, many heads"
     try_first = (
         "Move Number of heads from 1 to 8: d_k shrinks, the parameters stay the same, and the "
-        "heads divide the work anew."
+        "heads share out the work differently."
     )
     provenance = "learned"
     caption = (
-        f"Attention over {len(WORDS)} words, whose last row has to guess who was tired: the slice "
-        f"of the chosen head, of d_model = {D_MODEL}, and its weights. Four models of one size, "
-        "trained alike on the book's small grammar, reading left to right, differ in the number of "
-        "heads alone. Learned weights: the course’s own models, incontext.training, seed 0, 2000 "
-        "steps, recorded by scripts/record_training.py."
+        f"Attention over {len(WORDS)} words. In the last row the model has to guess who was tired. "
+        f"You see which slice of d_model = {D_MODEL} belongs to the chosen head, and its weights. "
+        "The four models are equally large and were trained in the same way, left to right, on the "
+        "book's small grammar. They differ only in the number of heads. Learned weights: the "
+        "course’s own models, incontext.training, seed 0, 2000 steps, recorded by "
+        "scripts/record_training.py."
     )
 
     fallback_size = (7.0, 4.6)

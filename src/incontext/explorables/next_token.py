@@ -1,4 +1,4 @@
-"""What does a real decoder expect next? Cut the list, draw from it, read where it leads."""
+"""What does a real decoder expect next? Cut the list, draw from it, and see where it leads."""
 
 import json
 import math
@@ -120,10 +120,11 @@ class NextToken(Explorable):
     try_first = "Turn Temperature to 2 and see how much the unlikely tokens gain together."
     provenance = "learned"
     caption = (
-        "The likeliest next tokens after a prompt, cut and drawn. The sign ␣ is the space that a "
-        "token begins with; a pale bar is what a token had before it was cut. Draws are made here "
-        "as you ask for them; the continuations were written by the same model and recorded. The "
-        "500 likeliest of 49,152 tokens are known here by name, the others as a histogram. "
+        "The tokens that are likeliest to follow a prompt: cut the list, and draw from what is "
+        "left. The sign ␣ is the space that a token begins with, and a pale bar is what a token "
+        "had before the cut. Draws are made as you ask for them; the continuations were written "
+        "by the same model and recorded. This page knows the 500 likeliest of 49,152 tokens by "
+        "name, and the others as a histogram. "
         "Learned weights: SmolLM2-135M-Instruct."
     )
     fallback_size = (7.2, 4.0)
@@ -243,8 +244,8 @@ class NextToken(Explorable):
             ],
             ["tokens kept", "", self._n_tokens, n_kept, ""],
             ["entropy (nats)", "", *entropies, ""],
-            ["as many equal tokens", "", *map(math.exp, entropies), ""],
-            ["entropy at most: ln n", "", math.log(self._n_tokens), math.log(n_kept), ""],
+            ["equal tokens with this entropy", "", *map(math.exp, entropies), ""],
+            ["largest possible entropy: ln n", "", math.log(self._n_tokens), math.log(n_kept), ""],
             ["top-k", "", "", self.top_k, ""],
             ["top-p", "", "", self.top_p, ""],
             ["seed", "", "", self.seed, ""],

@@ -104,8 +104,8 @@ class ProjectionBench(Explorable):
     )
     provenance = "illustrative"
     caption = (
-        "Five tokens in four dimensions with names. Set the matrices so that each noun gives nine "
-        "tenths of its weight to its own adjective (the framed cells), and its size arrives. "
+        "Five tokens in four named dimensions. Set the matrices so that each noun gives nine "
+        "tenths of its weight to its own adjective (the framed cells), and receives its size. "
         "“What training finds” was trained in Python, from random matrices (seed 0), on this "
         "sentence and the three others that big and small make. Illustrative tokens; weights and "
         "outputs are computed as you type."

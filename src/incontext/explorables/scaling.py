@@ -46,10 +46,10 @@ class Scaling(Explorable):
     try_first = "Move d_k up to 1024 and watch one key take all; then tick Divide by √d_k."
     provenance = "random"
     caption = (
-        f"{ROWS} queries with {KEYS} keys each, and what softmax makes of their scores. Turn d_k "
-        "or drag the point on the curve; then tick or clear the division. Random queries and keys, "
-        f"so random weights: all components independent and standard normal, seed {SEED}. The "
-        "gradient is that of a row's output, a weighted sum of values of one number each."
+        f"{ROWS} queries with {KEYS} keys each, and what softmax makes of their scores. Change "
+        "d_k, or drag the point on the curve; then tick or clear the division. Random queries and "
+        f"keys, so random weights: all components independent and standard normal, seed {SEED}. "
+        "The gradient is that of a row's output, a weighted sum of values of one number each."
     )
 
     fallback_size = (7.0, 4.6)
@@ -116,8 +116,8 @@ class Scaling(Explorable):
             ["histogram", self.d_k, BIN * (i - REACH), "", "", "", count]
             for i, count in enumerate(counts(now["scores"]))
         ]
-        columns = ["", "d_k", "score or spread", "weight, or mean largest", "mean Jacobian norm",
-                   "median gradient norm", "scores in the bin"]  # fmt: skip
+        columns = ["", "d_k", "score, or standard deviation", "weight, or mean largest",
+                   "mean Jacobian norm", "median gradient norm", "scores in the bin"]  # fmt: skip
         return Numbers(columns, rows)
 
     def draw(self, figure):
@@ -128,7 +128,7 @@ class Scaling(Explorable):
         centres = [BIN * (i - REACH) for i in range(2 * REACH + 1)]
         left.bar(centres, counts(now["scores"]), BIN * 0.9, color=color)
         left.set(xticks=[-100, -50, 0, 50, 100], yticks=[], xlabel="Score")
-        left.set_title(f"{ROWS * KEYS} scores: spread {now['spread']:.1f}")
+        left.set_title(f"{ROWS * KEYS} scores: standard deviation {now['spread']:.1f}")
         left.spines["left"].set_visible(False)
         right.bar(range(1, KEYS + 1), now["weights"][SHOWN].tolist(), 0.8, color=ink)
         right.set(ylim=(0, 1.02), xticks=[1, 4, 8, 12, 16], yticks=[0, 0.5, 1], xlabel="Key")

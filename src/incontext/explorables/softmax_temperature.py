@@ -29,8 +29,8 @@ class SoftmaxTemperature(Explorable):
     try_first = "Drag Temperature down to 0.2 and watch which key takes nearly all the weight."
     provenance = "exact"
     caption = (
-        "Scores become weights. Drag the end of a score's bar or type its number; then turn the "
-        "temperature, or drag the point along the entropy curve. "
+        "How scores become weights. Drag the end of a score's bar, or type a number. Then change "
+        "the temperature, or drag the point along the entropy curve. "
         "Exact: computed from the formula as you move."
     )
 
@@ -76,8 +76,8 @@ class SoftmaxTemperature(Explorable):
         ]
         rows += [
             ["entropy (nats)", "", *spreads],
-            ["as many equal keys", "", *map(math.exp, spreads)],
-            ["entropy at most: ln n", "", "", math.log(len(self.scores))],
+            ["equal keys with this entropy", "", *map(math.exp, spreads)],
+            ["largest possible entropy: ln n", "", "", math.log(len(self.scores))],
         ]
         rows += [
             [f"entropy at T = {value:.3g}", "", "", height]

@@ -25,7 +25,7 @@ class TwoSentences(Explorable):
     )
     caption = (
         "Where one head looks in two sentences that differ in their last word. The arcs start at "
-        "the chosen word; the wider, the more of its weight goes there. Learned weights: "
+        "the chosen word; the wider an arc, the more of its weight goes there. Learned weights: "
         "all-MiniLM-L6-v2, all 6 layers and 12 heads."
     )
     fallback_size = (7.0, 4.6)

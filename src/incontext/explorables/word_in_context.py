@@ -30,7 +30,7 @@ class WordInContext(Explorable):
     caption = (
         "One word’s vectors in its sentences after each layer: the cosine of every pair, and a map "
         "of the same vectors, scaled to length 1. The map is the plane that keeps most of their "
-        "spread at that layer, and its axes have no meaning of their own. From layer to layer it "
+        "variance at that layer, and its axes have no meaning of their own. From layer to layer it "
         "is turned so that the points move as little as possible, and never stretched. Learned "
         "weights: all-MiniLM-L6-v2."
     )
@@ -124,7 +124,7 @@ class WordInContext(Explorable):
             "sentences whose nearest has their sense": sum(agree),
             "mean cosine, same sense": same,
             "mean cosine, other sense": other,
-            "share of the spread on the map": "no spread" if kept is None else kept,
+            "share of the variance on the map": "no variance" if kept is None else kept,
         }
         columns = ["", "sense", *cues, "map, across", "map, up"]
         rows = [
