@@ -22,11 +22,12 @@ PAGES = [chapter for chapter in site.chapters() if site.specs(chapter)]
 
 
 def compare(got: dict, twin) -> None:
-    """The page's table against the Python object's: closed forms to rounding, and numbers that came
-    from the model, which ran once for the page and once here in float32, to 1e-4."""
+    """The page's table against the Python object's: closed forms to rounding. Numbers that came from
+    the model, which ran once for the page and once here in float32, can be rounded to neighbouring
+    steps of the page's 16 bits, which a temperature of 0.1 makes ten times as large."""
     wanted = twin.numbers()
     exact = twin.provenance != "learned"
-    near = {"rel": 1e-9, "abs": 1e-12} if exact else {"rel": 1e-4, "abs": 1e-5}
+    near = {"rel": 1e-9, "abs": 1e-12} if exact else {"rel": 1e-3, "abs": 5e-5}
     assert got["columns"] == wanted.columns
     assert len(got["rows"]) == len(wanted.rows)
     for line, expected in zip(got["rows"], wanted.rows, strict=True):
