@@ -22,8 +22,8 @@ PAGES = [chapter for chapter in site.chapters() if site.specs(chapter)]
 
 
 def compare(got: dict, twin) -> None:
-    """The page's table against the Python object's: closed forms to rounding. Numbers that came from
-    the model, which ran once for the page and once here in float32, can be rounded to neighbouring
+    """The page's table against the Python object's: closed forms to rounding. Numbers of a
+    model, which ran once for the page and once here in float32, can be rounded to neighbouring
     steps of the page's 16 bits, which a temperature of 0.1 makes ten times as large."""
     wanted = twin.numbers()
     exact = twin.provenance != "learned"
