@@ -209,7 +209,9 @@ MOVED = """async slider => {
 def test_a_slider_on_its_way_does_not_move_the_picture(visit, chapter, width):
     one = visit(width=width)
     one.open(chapter)
-    for figure, spec in zip(one.mount_all(), site.specs(chapter), strict=True):
+    figures = one.mount_all()
+    still(one.page)  # how tall the longest sentence is gets measured in idle moments
+    for figure, spec in zip(figures, site.specs(chapter), strict=True):
         for slider in figure.locator(".ic-controls input[type=range]").all():
             moved = slider.evaluate(MOVED)
             assert moved <= 0.5, f"{spec['name']}: {slider.get_attribute('data-trait')}: {moved}"
@@ -347,6 +349,7 @@ def test_print_shows_the_present_state_or_else_the_picture(visit, chapter, schem
 def test_the_theme_shows_its_own_figures_and_paper_the_light_ones(visit, scheme):
     one = visit(color_scheme=scheme)
     one.open("chapters/scaling")
+    one.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     shown = {t: one.page.locator(f"img.figure-{t}").all() for t in ("light", "dark")}
     assert len(shown["light"]) == len(shown["dark"]) > 0
     for theme, images in shown.items():
