@@ -29,7 +29,6 @@ import { showNumbers } from "./table.js";
 
 const CHOICES = 24; // how tall each choice of a control gets is found out ahead, if there are no more
 const SPARE = 0.15; // and the space is kept for it, if it takes no larger a part of what is there
-const MOST_WHOLE = 40; // whole numbers that are all tried
 const SAMPLES = 7; // values of each control at which the height of the sentence is found out
 const PAUSE = 500; // ms without a change, and the sentence is spoken
 
@@ -256,11 +255,7 @@ function choices({ kind, options, values }) {
 function samples(one) {
   const all = choices(one);
   if (all) return spread(all.length - 1).map((i) => all[i]);
-  if (one.kind === "integer") { // as a position, whose every token has its own name
-    const [few, last] = [MOST_WHOLE, one.maximum - one.minimum];
-    const all = last < few ? Array.from({ length: last + 1 }, (_, i) => i) : spread(last);
-    return all.map((i) => one.minimum + i);
-  }
+  if (one.kind === "integer") return spread(one.maximum - one.minimum).map((i) => one.minimum + i);
   if (one.kind !== "slider") return [];
   const { min, max, step, toValue } = scaleOf(one);
   return spread((max - min) / step).map((i) => toValue(min + i * step));
