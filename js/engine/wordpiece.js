@@ -1,13 +1,14 @@
 // BERT's tokenizer: text to the ids of its tokens. WordPiece takes the longest piece of the vocabulary
 // that fits, from left to right; "##" marks a piece that goes on inside a word. Equal to the package
-// tokenizers, with the settings of src/incontext/tokenization.py.
+// tokenizers, with the settings of src/incontext/tokenization.py; the browser knows the marks and
+// signs of newer versions of Unicode too, some 500 of scripts that few people write.
 
 const LONGEST = 100; // characters of a word; a longer one is [UNK]
 const SPECIAL = /(\[(?:PAD|UNK|CLS|SEP|MASK)\])/; // these may be typed, as they stand
 
 // What counts as a blank, as no text, as a mark above or below a letter, as punctuation.
 const BLANK = /[\t\n\r\p{White_Space}]/gu;
-const NO_TEXT = /[\0\uFFFD]|(?![\t\n\r])\p{C}/gu;
+const NO_TEXT = /[\0\uFFFD]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
 const MARK = /\p{Mn}/gu;
 const PUNCTUATION = /([!-/:-@[-`{-~]|\p{P})/u;
 const CHINESE = /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/gu;
