@@ -1,7 +1,7 @@
 // BERT's tokenizer: text to the ids of its tokens. WordPiece takes the longest piece of the vocabulary
 // that fits, from left to right; "##" marks a piece that goes on inside a word. Equal to the package
 // tokenizers, with the settings of src/incontext/tokenization.py; the browser knows the marks and
-// signs of newer versions of Unicode too, some 500 of scripts that few people write.
+// signs of newer versions of Unicode too, some 650 characters that few people write.
 
 const LONGEST = 100; // characters of a word; a longer one is [UNK]
 const SPECIAL = /(\[(?:PAD|UNK|CLS|SEP|MASK)\])/; // these may be typed, as they stand

@@ -17,7 +17,8 @@
 //   limits?(values, data, live) -> { trait: maximum }   maxima that depend on other controls
 //   react?(trait, values, data) -> patch                what else changes when a control changes
 //   inPicture?: [trait, …]                  controls that draw() places itself
-//   live?({ model, data, values(), set(patch), changed() }) -> { state(), reset(), end() }
+//   more?(api) -> vnodes                    controls that are no traits, after the others
+//   live?({ model, data, values(), set(patch), changed(), figure }) -> { state(), reset(), end() }
 //                                           what goes on by itself, such as a training run: compute
 //                                           gets its state as `live`, draw all of it as `api.live`
 // }
@@ -72,7 +73,7 @@ function mount(definition, { model, el }) {
   let width = body.clientWidth || 640;
 
   const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
-  const live = definition.live?.({ model, data: prepared, values: read, set, changed: schedule });
+  const live = definition.live?.({ model, data: prepared, values: read, set, changed: schedule, figure });
   const viewOf = (values) => definition.compute({ values, data: prepared, live: live?.state() });
 
   function set(change) {
@@ -110,6 +111,7 @@ function mount(definition, { model, el }) {
     patch(body, [
       h("div", { class: "ic-controls", role: "group", "aria-label": `Controls: ${spec.title}` },
         outside.map((trait) => api.control(trait)),
+        definition.more?.(api),
         h("button", { type: "button", class: "ic-reset", onclick: reset }, "Reset"),
       ),
       h("div", { class: "ic-verdict" },
