@@ -10,8 +10,9 @@ const NOTES = {
 };
 
 /** A `live` for explorable(): state() → { reading, position }, field(id) → what to draw.
- *  read(reading, text, values) → a promise of { tokens, … }: asks the page's model.
- *  first(reading, values): the position that is shown first.
+ *  read(loader, text, values) → a promise of { tokens, … }: asks the page's model.
+ *  first(reading, values): the position that is shown first; shown(reading, position, values): the
+ *  controls that change with it.
  *  behind: the trait whose change leads back to the book's own. */
 export function ownSentence({ model, values, set, changed, figure }, { read, first, behind, shown }) {
   const inKernel = typeof model.send === "function";
@@ -46,9 +47,10 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     const text = state.draft.trim();
     const now = ++asked;
     if (!text && status() === "ready") return tell({ said: "Type a sentence first." });
+    const same = model.get("your_sentence") === text;
     model.set("your_sentence", text);
     model.save_changes();
-    if (inKernel) return tell({ busy: true, said: "" });
+    if (inKernel) return same ? fromKernel() : tell({ busy: true, said: "" });
     try {
       if (status() !== "ready" && !(await wake())) return tell({ busy: false });
       if (now !== asked) return;
@@ -66,7 +68,7 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     if (said) return tell({ busy: false, said, reading: null });
     const place = first(found, values());
     tell({ busy: false, said: "", reading: { ...found, text, behind: values()[behind] } });
-    model.set("your_position", place);
+    choose(place);
     set(shown(state.reading, place, values()));
   }
 
@@ -77,6 +79,12 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     tell({ busy: false, said: "", draft: found.text, reading: { ...found, behind: values()[behind] } });
   }
 
+  /** Another token of the reader's sentence. */
+  function choose(position) {
+    model.set("your_position", position);
+    model.save_changes();
+  }
+
   /** Back to the book's own. */
   function forget() {
     asked += 1;
@@ -84,6 +92,7 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     model.set("your_sentence", "");
     model.save_changes();
     tell({ reading: null, busy: false, said: "" });
+    set({}); // within the limits that hold now
   }
 
   /** Another choice among the book's own: the reader's gives way. */
@@ -109,6 +118,7 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
       loader()?.listeners.delete(changed);
       note?.remove();
     },
+    choose,
     field: (id) => offered && field(`${id}-your-sentence`),
   };
 
