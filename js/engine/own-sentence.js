@@ -35,15 +35,21 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     if (!loader()) {
       tell({ busy: true, said: "" });
       await script(globalThis.incontextModel.reader);
-      loader().listeners.add(changed);
     }
-    loader().listeners.add(changed);
+    loader().listeners.add(changed); // a set: once
     tell({ busy: false });
     await loader().load();
     return status() === "ready";
   }
 
+  function cancel() {
+    asked += 1;
+    loader().cancel();
+    tell({ busy: false });
+  }
+
   async function submit() {
+    if (status() === "loading" || state.busy) return;
     const text = state.draft.trim();
     const now = ++asked;
     if (!text && status() === "ready") return tell({ said: "Type a sentence first." });
@@ -128,19 +134,21 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     const button = { asleep: `Load the model (${megabytes(total)} MB, once)`, loading: "Loading", failed: "Try again", ready: "Read it" }[now];
     const said = now === "failed" ? `The model did not arrive: ${error}. What has come is kept.`
       : now === "loading" ? "Loading the model." : state.busy ? "Reading." : state.said || (now === "asleep" ? "Nothing you type leaves this page." : "");
-    return h("form", { class: "ic-own", onsubmit: (event) => { event.preventDefault(); submit(); } },
-      h("div", { class: "ic-control ic-wide ic-text-field" },
-        h("label", { for: id }, "Your sentence"),
-        h("input", {
-          id, type: "text", value: state.draft, maxlength: 500, autocomplete: "off", spellcheck: "false", "data-own": "",
-          "aria-describedby": `${id}-said`, oninput: (event) => { state.draft = event.target.value; },
-        })),
-      h("button", { type: "submit", "aria-disabled": now === "loading" || state.busy ? "true" : "false" }, button),
-      now === "loading" && h("progress", { key: "progress", max: total, value: loaded, "aria-label": "Loading the model" }),
-      now === "loading" && h("span", { class: "ic-value", key: "amount" }, `${megabytes(loaded)} of ${megabytes(total)} MB`),
-      now === "loading" && h("button", { type: "button", key: "cancel", onclick: () => { asked += 1; loader().cancel(); tell({ busy: false }); } }, "Cancel"),
-      state.reading && h("button", { type: "button", key: "back", onclick: forget }, "Back to the book’s sentences"),
-      h("p", { class: "ic-own-said", id: `${id}-said`, role: "status", key: "said" }, said));
+    return [
+      h("form", { class: "ic-own", onsubmit: (event) => { event.preventDefault(); submit(); } },
+        h("div", { class: "ic-control ic-wide ic-text-field" },
+          h("label", { for: id }, "Your sentence"),
+          h("input", {
+            id, type: "text", value: state.draft, maxlength: 500, autocomplete: "off", spellcheck: "false", "data-own": "",
+            "aria-describedby": `${id}-said`, oninput: (event) => { state.draft = event.target.value; },
+          })),
+        h("button", { type: "submit", "aria-disabled": now === "loading" || state.busy ? "true" : "false" }, button),
+        now === "loading" && h("progress", { key: "progress", max: total, value: loaded, "aria-label": "Loading the model" }),
+        now === "loading" && h("span", { class: "ic-value", key: "amount" }, `${megabytes(loaded)} of ${megabytes(total)} MB`),
+        now === "loading" && h("button", { type: "button", key: "cancel", onclick: cancel }, "Cancel"),
+        state.reading && h("button", { type: "button", key: "back", onclick: forget }, "Back to the book’s sentences")),
+      h("p", { class: "ic-own-said", id: `${id}-said`, role: "status", key: "said" }, said),
+    ];
   }
 }
 

@@ -70,10 +70,12 @@ export default explorable({
 
   sentence({ word, layer, cues, senses, cosines, neighbours, agree, kept, chosen, n }) {
     if (kept === null && chosen < n) return `At layer 0 nothing has been read yet: the same row at the same position, so all ${n} vectors of “${word}” are equal.`;
-    const when = layer === 0 ? "At layer 0 nothing has been read yet: the vectors differ by position alone. There" : `After layer ${layer}`;
+    const yours = chosen === n;
+    const start = yours ? "a vector is the token’s row and its position" : "the vectors differ by position alone";
+    const when = layer === 0 ? `At layer 0 nothing has been read yet: ${start}. There` : `After layer ${layer}`;
     const closest = neighbours[chosen];
     const cosine = `cosine ${fixed(cosines[chosen][closest])}`;
-    if (chosen === n) {
+    if (yours) {
       const sense = `${cosine}, sense “${senses[closest]}”`;
       return `${when} ${cues[n]} is nearest to “${word}” in the sentence of “${cues[closest]}”: ${sense}.${kept === null ? "" : ` It is drawn where it falls on the others’ map, which keeps ${percent(kept)} of their variance.`}`;
     }
