@@ -89,9 +89,45 @@ def texts() -> list[str]:
     """Accents, scripts, emoji, long words, control characters, blanks of every kind."""
     drawn = random.Random(7)
     words = ["bank", "Straße", "ÇA", "naïve", "ΟΔΟΣ", "İstanbul", "it's", "co-op", "ﬁne", "x²", "ß"]
-    words += ["[MASK]", "[mask]", "[SEP]", "[CLS", "unaffable", "1,000.5", "a" * 100, "b" * 101, "½"]
-    words += ["日本語", "漢", "한국어", "ไทย", "हिन्दी", "עִבְרִית", "العربية", "Привет", "😀", "👩‍👩‍👧", "🇩🇪", "e\u0301"]
-    joins = [" ", "", "  ", "\t", "\n", "\r\n", "\u00a0", "\u3000", "\u200b", "\0", "\x07", "\u2028"]
+    words += [
+        "[MASK]",
+        "[mask]",
+        "[SEP]",
+        "[CLS",
+        "unaffable",
+        "1,000.5",
+        "a" * 100,
+        "b" * 101,
+        "½",
+    ]
+    words += [
+        "日本語",
+        "漢",
+        "한국어",
+        "ไทย",
+        "हिन्दी",
+        "עִבְרִית",
+        "العربية",
+        "Привет",
+        "😀",
+        "👩‍👩‍👧",
+        "🇩🇪",
+        "e\u0301",
+    ]
+    joins = [
+        " ",
+        "",
+        "  ",
+        "\t",
+        "\n",
+        "\r\n",
+        "\u00a0",
+        "\u3000",
+        "\u200b",
+        "\0",
+        "\x07",
+        "\u2028",
+    ]
     joins += ["\ufffd", "\u00ad", "\ufeff", "-", "…", "—", "“", "’", "$", "^", "`", "~", "|", "‰"]
     pools = [range(0x20, 0x7F), range(0xA0, 0x250), range(0x300, 0x500), range(0x5D0, 0x700)]
     pools += [range(0x900, 0xE80), range(0x1E00, 0x2100), range(0x2100, 0x2800)]

@@ -30,7 +30,9 @@ class YourSentence(HasTraits):
     """Mixed into an explorable; it says with `_read` what the model sees in a text."""
 
     your_sentence = Line("", LONGEST).tag(sync=True)
-    your_reading = Dict().tag(sync=True)  # {}, {"text", "message": why not}, or {"text", "tokens", …}
+    your_reading = Dict().tag(
+        sync=True
+    )  # {}, {"text", "message": why not}, or {"text", "tokens", …}
 
     def _read(self, ids: torch.Tensor, tokens: list[str]) -> dict:
         """What the front end needs beside text and tokens."""
