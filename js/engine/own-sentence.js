@@ -12,9 +12,9 @@ const NOTES = {
 /** A `live` for explorable(): state() → { reading, position }, field(id) → what to draw.
  *  read(loader, text, values) → a promise of { tokens, … }: asks the page's model.
  *  first(reading, values): the position that is shown first; shown(reading, position, values): the
- *  controls that change with it.
+ *  controls that change with it; back(values): those that change when the book's own are shown again.
  *  behind: the trait whose change leads back to the book's own. */
-export function ownSentence({ model, values, set, changed, figure }, { read, first, behind, shown }) {
+export function ownSentence({ model, values, set, changed, figure }, { read, first, behind, shown, back }) {
   const inKernel = typeof model.send === "function";
   const offered = inKernel || Boolean(globalThis.incontextModel);
   const caption = figure.querySelector("figcaption");
@@ -71,7 +71,10 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
 
   function take(found, text) {
     const said = complaint(found.tokens);
-    if (said) return tell({ busy: false, said, reading: null });
+    if (said) {
+      if (state.reading) leave();
+      return tell({ busy: false, said });
+    }
     const place = first(found, values());
     tell({ busy: false, said: "", reading: { ...found, text, behind: values()[behind] } });
     choose(place);
@@ -97,13 +100,20 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     if (!state.reading && !model.get("your_sentence")) return;
     model.set("your_sentence", "");
     model.save_changes();
+    leave();
+  }
+
+  function leave() {
     tell({ reading: null, busy: false, said: "" });
-    set({}); // within the limits that hold now
+    if (!inKernel) set(back(values())); // there the kernel says so
   }
 
   /** Another choice among the book's own: the reader's gives way. */
   function turned() {
-    if (state.reading && state.reading.behind !== values()[behind]) forget();
+    if (!state.reading || state.reading.behind === values()[behind]) return;
+    tell({ reading: null });
+    model.set("your_sentence", "");
+    if (!inKernel) set({}); // within the limits that hold now
   }
 
   const events = { [`change:${behind}`]: turned, "change:your_position": changed };

@@ -21,6 +21,7 @@ export default explorable({
     },
     first: () => 2,
     shown: (reading, position) => ({ position }),
+    back: ({ sentence }) => ({ position: context.data.sentences[sentence].first }),
   }) : null),
 
   more: ({ live, id }) => live?.field(id),

@@ -31,6 +31,7 @@ export default explorable({
     },
     first: ({ tokens }, { word }) => Math.max(tokens.indexOf(word), 1) + 1,
     shown: (reading, position, { word }) => ({ sentence: context.data[word].sentences.length + 1 }),
+    back: () => ({ sentence: 1 }),
   }),
 
   more: ({ live, id }) => live?.field(id),

@@ -89,7 +89,7 @@ def test_every_chapter_that_computes_has_its_module():
 
 def test_every_module_has_its_chapter():
     taught = {module for modules in MODULES_OF.values() for module in modules}
-    helpers = {"checks", "overview", "palette", "plots", "source", "tokenization"}
+    helpers = {"checks", "overview", "packing", "palette", "plots", "source", "tokenization"}
     helpers |= {"explorables", "predict", "exercises", "sphinx"}
     public = {name for name in modules_here() if not name.startswith("_")}
     assert public <= taught | helpers

@@ -165,10 +165,7 @@ class AttentionLens(YourSentence, Explorable):
 
     @observe("your_reading")
     def _first_of_yours(self, change):
-        if "tokens" in change.new:
-            self.position = 2
-        else:
-            self._keep_within_limits()
+        self.position = 2 if "tokens" in change.new else self._data[self.sentence]["first"]
 
     def control_spec(self, name):
         spec = super().control_spec(name)

@@ -133,8 +133,8 @@ class WordInContext(YourSentence, Explorable):
             tokens = change.new["tokens"]
             self.your_position = (tokens.index(self.word) if self.word in tokens else 1) + 1
             self.sentence = len(self._sets[self.word]) + 1
-        else:
-            self._keep_within_limits()
+        elif "tokens" in (change.old or {}):
+            self.sentence = 1
 
     @validate("your_position")
     def _one_of_the_tokens(self, proposal):
