@@ -62,7 +62,11 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
       if (now !== asked) return;
       if (!text) return tell({ busy: false, said: "The model is here. Type a sentence." });
       tell({ busy: true, said: "" });
-      const found = await read(loader(), text, values());
+      let [found, stands] = [];
+      do { // once more where the choice that it is read for was changed meanwhile
+        stands = values()[behind];
+        found = await read(loader(), text, values());
+      } while (now === asked && values()[behind] !== stands);
       if (now === asked) take(found, text);
     } catch (error) {
       if (now === asked) tell({ busy: false, said: `${sentenceCase(error.message)}. Check the connection and try again.` });

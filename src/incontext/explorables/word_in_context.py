@@ -115,7 +115,8 @@ class WordInContext(YourSentence, Explorable):
 
     @observe("word")
     def _another_word(self, change):
-        self.your_sentence = ""
+        chosen, self.your_sentence = self.sentence, ""
+        self.sentence = min(chosen, self.limits()["sentence"])
 
     def _tokenizer(self):
         return self._model[1]
