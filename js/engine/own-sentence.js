@@ -148,21 +148,19 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     const button = { asleep: `Load the model (${megabytes(total)} MB, once)`, loading: "Loading", failed: "Try again", ready: "Read it" }[now];
     const said = now === "failed" ? `The model did not arrive: ${error}. What has come is kept.`
       : now === "loading" ? "Loading the model." : state.busy ? "Reading." : state.said || (now === "asleep" ? "Nothing you type leaves this page." : "");
-    return [
-      h("form", { class: "ic-own", onsubmit: (event) => { event.preventDefault(); submit(); } },
-        h("div", { class: "ic-control ic-wide ic-text-field" },
-          h("label", { for: id }, "Your sentence"),
-          h("input", {
-            id, type: "text", value: state.draft, maxlength: 500, autocomplete: "off", spellcheck: "false", "data-own": "",
-            "aria-describedby": `${id}-said`, oninput: (event) => { state.draft = event.target.value; },
-          })),
-        h("button", { type: "submit", "aria-disabled": now === "loading" || state.busy ? "true" : "false" }, button),
-        now === "loading" && h("progress", { key: "progress", max: total, value: loaded, "aria-label": "Loading the model" }),
-        now === "loading" && h("span", { class: "ic-value", key: "amount" }, `${megabytes(loaded)} of ${megabytes(total)} MB`),
-        now === "loading" && h("button", { type: "button", key: "cancel", onclick: cancel }, "Cancel"),
-        state.reading && h("button", { type: "button", key: "back", onclick: forget }, "Back to the book’s sentences")),
-      h("p", { class: "ic-own-said", id: `${id}-said`, role: "status", key: "said" }, said),
-    ];
+    return h("form", { class: "ic-own", key: "your-sentence", onsubmit: (event) => { event.preventDefault(); submit(); } },
+      h("div", { class: "ic-control ic-wide ic-text-field" },
+        h("label", { for: id }, "Your sentence"),
+        h("input", {
+          id, type: "text", value: state.draft, maxlength: 500, autocomplete: "off", spellcheck: "false", "data-own": "",
+          "aria-describedby": `${id}-said`, oninput: (event) => { state.draft = event.target.value; },
+        })),
+      h("button", { type: "submit", "aria-disabled": now === "loading" || state.busy ? "true" : "false" }, button),
+      now === "loading" && h("progress", { key: "progress", max: total, value: loaded, "aria-label": "Loading the model" }),
+      now === "loading" && h("span", { class: "ic-value", key: "amount" }, `${megabytes(loaded)} of ${megabytes(total)} MB`),
+      now === "loading" && h("button", { type: "button", key: "cancel", onclick: cancel }, "Cancel"),
+      state.reading && h("button", { type: "button", key: "back", onclick: forget }, "Back to the book’s sentences"),
+      h("p", { class: "ic-own-said", id: `${id}-said`, role: "status", key: "said" }, said));
   }
 }
 

@@ -17,7 +17,7 @@
 //   limits?(values, data, live) -> { trait: maximum }   maxima that depend on other controls
 //   react?(trait, values, data) -> patch                what else changes when a control changes
 //   inPicture?: [trait, …]                  controls that draw() places itself
-//   more?(api) -> vnodes                    controls that are no traits, after the others
+//   more?(api) -> vnodes                    a control that is no trait, after the first
 //   live?({ model, data, values(), set(patch), changed(), figure }) -> { state(), reset(), end() }
 //                                           what goes on by itself, such as a training run: compute
 //                                           gets its state as `live`, draw all of it as `api.live`
@@ -110,8 +110,7 @@ function mount(definition, { model, el }) {
     const outside = traits.filter((trait) => !definition.inPicture?.includes(trait));
     patch(body, [
       h("div", { class: "ic-controls", role: "group", "aria-label": `Controls: ${spec.title}` },
-        outside.map((trait) => api.control(trait)),
-        definition.more?.(api),
+        outside.map((trait, i) => [api.control(trait), i === 0 && definition.more?.(api)]),
         h("button", { type: "button", class: "ic-reset", onclick: reset }, "Reset"),
       ),
       h("div", { class: "ic-verdict" },

@@ -111,7 +111,7 @@ def test_it_is_loaded_when_asked_for_and_reads_as_python_does(visit, kind):
 def test_by_keyboard_alone_and_what_cannot_be_read_is_said(visit):
     own = Own(visit, LENS)
     start = table(own.figure)
-    inputs(own.figure, "temperature").focus()
+    inputs(own.figure, "sentence").focus()
     own.page.keyboard.press("Tab")
     assert own.field.evaluate("node => node === document.activeElement")
     own.page.keyboard.type("Birds sing.")
