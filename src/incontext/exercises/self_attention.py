@@ -47,6 +47,11 @@ check_love = ValueCheck(
             _unmasked_weight_of_love,
             "That is the weight while love still sees AI. With the mask, AI is not in the sum.",
         ),
+        Mistake(
+            "the weight of I",
+            lambda: 1 - _causal_weight_of_love(math.sqrt(3)),
+            "That is what is left for I. The question is about love's own weight.",
+        ),
     ],
     praise="It is e^0.699 / (e^0.329 + e^0.699): two keys are left, and love leads by 0.37.",
 )
