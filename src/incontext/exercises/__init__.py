@@ -62,6 +62,12 @@ from .training import (
     check_training_step,
     train_with,
 )
+from .transformer_block import (
+    check_block,
+    check_block_parameters,
+    check_layer_norm,
+    check_own_decision,
+)
 from .variations import check_cache_bytes, check_causal_blocks, check_own_sink, check_window
 
 __all__ = [
@@ -76,6 +82,8 @@ __all__ = [
     "check_answer_loss",
     "check_attention",
     "check_best_layer",
+    "check_block",
+    "check_block_parameters",
     "check_cache_bytes",
     "check_causal_blocks",
     "check_causal_weights",
@@ -89,6 +97,7 @@ __all__ = [
     "check_every_word_loss",
     "check_frozen_step",
     "check_head_parameters",
+    "check_layer_norm",
     "check_listener",
     "check_log_log_slope",
     "check_love",
@@ -102,6 +111,7 @@ __all__ = [
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_own_decision",
     "check_own_family",
     "check_own_sink",
     "check_own_task",
