@@ -263,7 +263,7 @@ check_layer_norm = FunctionCheck(
             "You divide by the variance. Divide by its square root.",
         ),
         Mistake(
-            "ε outside of the root",
+            "the ε outside of the root",
             _norm(inside=False),
             "ε is added to the variance, below the root.",
         ),
@@ -334,22 +334,30 @@ class DecisionCheck:
         ]
 
     @torch.no_grad()
-    def __call__(self, prompt: Any, this: Any = ..., that: Any = ...) -> Verdict:
-        given = (prompt, this, that)
-        if any(one is None or one is Ellipsis for one in given):
-            return not_yet(f"give {self.name} a prompt and two words, as in {self._example()}.")
-        for one in given:
-            if not isinstance(one, str):
-                return Verdict(False, f"{self.name} takes three texts. It got {in_words(one)}.")
+    def __call__(self, decision: Any) -> Verdict:
+        if decision is None or decision is Ellipsis:
+            return not_yet(f"give {self.name} a prompt and two words: {self._example()}.")
+        texts = isinstance(decision, tuple | list) and all(isinstance(one, str) for one in decision)
+        if not texts or len(decision) != 3:
+            return Verdict(
+                False,
+                f"{self.name} takes a prompt and two words, as in {self._example()}. It got"
+                f" {in_words(decision)}.",
+            )
+        prompt, this, that = decision
         several, same, too_long, empty = (str(mistake) for mistake in self.mistakes)
+        if this.strip() == that.strip():
+            return Verdict(False, same)
+        if not prompt:
+            return Verdict(False, empty)
         decoder, tokenizer = load_decoder()
-        ids, *ends = (tokenizer.encode(text) for text in (prompt, f" {this}", f" {that}"))
+        ids, *ends = (
+            tokenizer.encode(text) for text in (prompt, f" {this.strip()}", f" {that.strip()}")
+        )
         if any(len(end) != 1 for end in ends):
             return Verdict(False, several)
-        if this == that:
-            return Verdict(False, same)
-        if not 1 <= len(ids) <= self.most:
-            return Verdict(False, too_long if len(ids) else empty)
+        if len(ids) > self.most:
+            return Verdict(False, too_long)
         a, b = (int(end[0]) for end in ends)
         found = ledger(decoder, ids, -1, decoder.out_proj.weight[a] - decoder.out_proj.weight[b])
         rows = sorted(found.rows, key=lambda row: -abs(row.value))
@@ -367,7 +375,7 @@ class DecisionCheck:
         )
 
     def _example(self) -> str:
-        return f"{self.name}({', '.join(map(repr, self.reference()))})"
+        return repr(self.reference())
 
 
 check_own_decision = DecisionCheck("check_own_decision")
