@@ -46,7 +46,7 @@ export default explorable({
     const networks = sum(layers.map((one) => one.network));
     const said = midway === 0
       ? `The logit of “${view.for}” is ${fixed(Math.abs(total))} ${total < 0 ? "below" : "above"} that of “${view.against}”`
-      : `“bank” stands at ${signed(total)}; halfway between the ${view.for} and the ${view.against} banks is ${signed(midway)}`;
+      : `“bank” stands at ${signed(total)}, on the ${total < midway ? view.against : view.for} side of ${signed(midway)}, which is halfway`;
     const { value, name } = largest(layers);
     return `${said}: heads ${signed(heads)}, feed-forward networks ${signed(networks)}, embeddings and constants ${signed(sum(Object.values(rest)))}. The largest row is ${name}, ${signed(value)}. In layer ${layer}: heads ${signed(layers[layer - 1].together)}, network ${signed(layers[layer - 1].network)}.`;
   },
@@ -73,10 +73,13 @@ function largest(layers) {
   return rows.reduce((best, row) => (Math.abs(row.value) > Math.abs(best.value) ? row : best));
 }
 
-/** The sentence; the token whose output is read has a frame. */
-function text({ tokens, place }) {
-  return h("div", { class: "ic-chips", role: "group", "aria-label": `${tokens.join(" ")}: read at “${tokens[place]}”` },
-    tokens.map((token, i) => h("span", { class: "ic-chip", key: `chip-${i}`, style: i === place ? "outline:2px solid var(--ic-ink);outline-offset:-2px;font-weight:600" : undefined }, token)));
+/** The sentence; the token whose output is asked has a frame. */
+function text({ model, tokens, place }) {
+  return [
+    h("div", { class: "ic-head" }, `${model}, asked at the framed token`),
+    h("div", { class: "ic-chips", role: "group", "aria-label": `${tokens.join(" ")}: asked at “${tokens[place]}”` },
+      tokens.map((token, i) => h("span", { class: "ic-chip", key: `chip-${i}`, style: i === place ? "outline:2px solid var(--ic-ink);outline-offset:-2px;font-weight:600" : undefined }, token))),
+  ];
 }
 
 /** Two columns of signed bars, a row for each layer. A click chooses a layer, as the slider does. */
@@ -101,9 +104,9 @@ function ledger(view, api, width) {
   return h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, style: "cursor:pointer", onclick: pick },
     h("rect", { width, height, fill: "transparent" }),
     h("rect", { x: 0, y: top + row * layer, width, height: row, rx: 3, fill: "var(--ic-soft)" }),
-    [0, 1].map((column) => h("line", { class: "ic-hairline", x1: x(0, column), x2: x(0, column), y1: top, y2: height - 8 })),
+    [0, 1].map((column) => h("line", { class: "ic-hairline", x1: x(0, column), x2: x(0, column), y1: top + row * column, y2: height - 8 })),
     title(0, "Heads"), title(1, "Feed-forward"), ends(0), ends(1),
-    h("text", { class: "ic-axis", x: x(0, 1) + 6, y: top + row / 2, "dominant-baseline": "central" }, "embeddings"),
+    h("text", { class: "ic-axis", x: width - 2, y: top + row / 2, "text-anchor": "end", "dominant-baseline": "central" }, "← embeddings, constants"),
     bar(others, 0, 0),
     layers.map(({ together, network }, i) => [bar(together, 0, i + 1), bar(network, 1, i + 1)]),
     range(layers.length).filter((i) => layers.length < 12 || (i + 1) % 5 === 0 || i === 0).map((i) =>

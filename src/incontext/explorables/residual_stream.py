@@ -31,7 +31,7 @@ class Direction:
 
 DIRECTIONS = {
     "number": Direction(
-        "are − is, in the decoder",
+        "are − is",
         "SmolLM2",
         "are",
         "is",
@@ -43,7 +43,7 @@ DIRECTIONS = {
         ),
     ),
     "capital": Direction(
-        "Paris − London, in the decoder",
+        "Paris − London",
         "SmolLM2",
         "Paris",
         "London",
@@ -55,7 +55,7 @@ DIRECTIONS = {
         ),
     ),
     "bank": Direction(
-        "money − river, in the encoder",
+        "money − river",
         "MiniLM",
         "money",
         "river",
@@ -139,9 +139,7 @@ def as_table(one: Ledger, n_layers: int, n_heads: int) -> tuple[np.ndarray, dict
 class ResidualStream(Explorable):
     name = "residual-stream"
     title = "The ledger of a decision"
-    try_first = (
-        "Move Layer to 27 and see which head speaks for “are”. Then move Sentence to 2, one key."
-    )
+    try_first = "Move Layer to 27 and see which head speaks for “are”. Then move Sentence to 2."
     provenance = "learned"
     caption = (
         "What each part of a real model has added, in all its layers, along one direction: the "
@@ -205,11 +203,13 @@ class ResidualStream(Explorable):
         axes = figure.subplots(1, 2, sharex=True, sharey=True)
         layers = np.arange(1, len(table) + 1)
         columns = ((table[:, :-1].sum(1), "Heads together"), (table[:, -1], "Feed-forward network"))
+        most = max(np.abs(values).max() for values, _ in columns)
         for ax, (values, title) in zip(axes, columns, strict=True):
             colours = [plots.CATEGORIES[0] if v > 0 else plots.CATEGORIES[1] for v in values]
             ax.barh(layers, values, 0.74, color=colours)
             ax.axvline(0, color=plots.HAIRLINE, lw=0.8)
-            ax.set(title=title, xlabel=f"← {one['against']}    {one['for']} →")
+            ax.set(title=title, xlabel=f"← {one['against']}   ·   {one['for']} →")
+            ax.set_xlim(-1.05 * most, 1.05 * most)
         axes[0].set(ylabel="Layer", ylim=(len(table) + 0.6, 0.4))
 
     def alt(self):
