@@ -46,7 +46,8 @@ class LogitLens(Explorable):
         "layer. Curve: what each layer gives to the token that is likeliest in the end. Early "
         "layers mislead: norm and table were trained for what leaves the last layer only, and an "
         "earlier vector need not be written in that language. Layer 0 is the embeddings; ␣ is the "
-        "space with which a token begins. Computed when the book was built. Learned weights: SmolLM2-135M-Instruct."
+        "space with which a token begins. Computed when the book was built. "
+        "Learned weights: SmolLM2-135M-Instruct."
     )
     fallback_size = (7.0, 3.0)
 
