@@ -143,7 +143,11 @@ def _parts(
         chapter="contextual-embeddings",
         times=f"{config.n_layers} layers",
         inside=(
-            Part("A norm", "brings each vector to a standard size."),
+            Part(
+                "A norm",
+                "brings each vector to a standard size.",
+                chapter="transformer-block#norms",
+            ),
             attention,
             Part("A norm", "does so once more."),
             Part(
@@ -151,6 +155,7 @@ def _parts(
                 f"works on each vector alone: {C:,} numbers become {config.d_ff:,} and {C:,}"
                 " again, which are added to it.",
                 (T, C),
+                "transformer-block#a-network-for-each-token-alone",
             ),
         ),
     )

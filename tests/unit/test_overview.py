@@ -91,7 +91,7 @@ def test_tokens_are_text_and_no_tags():
 
 def test_links_lead_to_chapters_and_in_the_book_to_their_pages():
     links = outline().links
-    assert len({link.split("#")[0] for link in links}) == 7
+    assert len({link.split("#")[0] for link in links}) == 8
     assert all((CHAPTERS / re.sub(r"\.ipynb.*", ".md", link)).is_file() for link in links)
     page = to_pages(way_to_next_word(decoder(), Words(), "1 2").data)
     in_book = re.findall(r'<a class="chapter-link" href="([^"]+)"', page)
