@@ -73,7 +73,7 @@ def test_the_count_is_that_of_the_packages_block():
     [
         (lambda c, f: 4 * c * c + 2 * c * f + 4 * c, "No biases."),
         (lambda c, f: 4 * c * c + 4 * c + 2 * c * f + f + c, "No norms."),
-        (lambda c, f: 4 * c * c + 4 * c + 2 * c * f + f + c + 2 * c, "One norm."),
+        (lambda c, f: 4 * c * c + 4 * c + 2 * c * f + f + c + 2 * c, "Half of the norms."),
         (lambda c, f: 3 * c * c + 3 * c + 2 * c * f + f + c + 4 * c, "Three projections."),
         (lambda c, f: 4 * c * c + 4 * c + c * f + f + 4 * c, "The network goes up"),
     ],

@@ -21,11 +21,10 @@ def _n_parameters(
     biases: bool = True,
     linear_maps: int = 2,
     norms: int = 2,
-    of_norm: int = 2,
 ) -> int:
     attention = projections * (d_model**2 + biases * d_model)
     network = linear_maps * d_model * d_ff + biases * (d_ff + (linear_maps - 1) * d_model)
-    return attention + network + norms * of_norm * d_model
+    return attention + network + norms * 2 * d_model
 
 
 def _counted(**options: Any) -> Callable:
@@ -48,14 +47,10 @@ check_block_parameters = FunctionCheck(
             "The two layer norms have parameters as well: γ and β, one of each for a component.",
         ),
         Mistake(
-            "one norm",
+            "half of the norms",
             _counted(norms=1),
-            "There are two norms in a block: one for attention, one for the feed-forward network.",
-        ),
-        Mistake(
-            "norms without β",
-            _counted(of_norm=1),
-            "You count γ alone. A layer norm has a shift β, too; an RMSNorm would not.",
+            "There are two norms in a block, and a layer norm has a γ and a β for each component."
+            " You count half of that.",
         ),
         Mistake(
             "three projections",
