@@ -72,6 +72,12 @@ from .training import (
     check_training_step,
     train_with,
 )
+from .transformer_block import (
+    check_block,
+    check_block_parameters,
+    check_layer_norm,
+    check_own_decision,
+)
 from .variations import check_cache_bytes, check_causal_blocks, check_own_sink, check_window
 
 __all__ = [
@@ -85,6 +91,8 @@ __all__ = [
     "check_analogy",
     "check_answer_loss",
     "check_attention",
+    "check_block",
+    "check_block_parameters",
     "check_cache_bytes",
     "check_causal_blocks",
     "check_cosine",
@@ -97,6 +105,7 @@ __all__ = [
     "check_frozen_step",
     "check_head_by_offset",
     "check_head_parameters",
+    "check_layer_norm",
     "check_love",
     "check_masked_softmax",
     "check_mended",
@@ -107,6 +116,7 @@ __all__ = [
     "check_new_word",
     "check_openings",
     "check_order",
+    "check_own_decision",
     "check_own_direction",
     "check_own_family",
     "check_own_head",
