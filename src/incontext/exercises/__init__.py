@@ -68,6 +68,12 @@ from .training import (
     train_with,
 )
 from .variations import check_cache_bytes, check_causal_blocks, check_own_sink, check_window
+from .what_heads_do import (
+    check_hand_score,
+    check_induction_target,
+    check_own_claim,
+    check_pattern_score,
+)
 
 __all__ = [
     "FunctionCheck",
@@ -90,7 +96,9 @@ __all__ = [
     "check_entropy",
     "check_every_word_loss",
     "check_frozen_step",
+    "check_hand_score",
     "check_head_parameters",
+    "check_induction_target",
     "check_listener",
     "check_log_log_slope",
     "check_love",
@@ -103,12 +111,14 @@ __all__ = [
     "check_multi_head",
     "check_nearest",
     "check_new_word",
+    "check_own_claim",
     "check_own_direction",
     "check_own_family",
     "check_own_senses",
     "check_own_sink",
     "check_own_task",
     "check_own_test",
+    "check_pattern_score",
     "check_pool",
     "check_removal",
     "check_rotate",
