@@ -8,7 +8,8 @@
   how much smaller the gap between two senses of a word gets.
 - 20 heads of SmolLM2 switched off one at a time, both ways, under two yardsticks: the loss on the
   second half of repeated tokens, and the lead of the right form of the verb.
-- The best of 270 heads of fresh and scrambled decoders, for each pattern and relation.
+- The best of the heads of fresh and scrambled models: decoders for each pattern and relation,
+  encoders for each relation.
 
 Layers and heads are counted from 0. Run it again when a model, the sentences or the measures
 change, and commit the file.
@@ -27,8 +28,8 @@ import torch.nn.functional as F
 from incontext import reading, relations
 from incontext.embeddings import cosine_similarity
 from incontext.pretrained import load_decoder, load_encoder
-from incontext.tokenization import whole_words
-from incontext.transformer import Decoder
+from incontext.tokenization import Tokenizer, whole_words
+from incontext.transformer import Decoder, Encoder
 
 SEEDS = range(3)
 RELATIONS = (  # those on which heads are chosen
@@ -174,15 +175,16 @@ def best(scores: torch.Tensor, n: int) -> list[tuple[int, int]]:
     return [divmod(i, scores.shape[1]) for i in scores.flatten().topk(n).indices.tolist()]
 
 
-def fresh(model: Decoder, seed: int) -> Decoder:
+def fresh(model: Encoder | Decoder, seed: int) -> Encoder | Decoder:
     """The same architecture before training."""
-    return Decoder(model.config, torch.Generator().manual_seed(seed))
+    return type(model)(model.config, torch.Generator().manual_seed(seed))
 
 
-def scrambled(model: Decoder, seed: int) -> Decoder:
+def scrambled(model: Encoder | Decoder, seed: int) -> Encoder | Decoder:
     """The model's own numbers, shuffled inside each matrix of its blocks."""
     generator, model = torch.Generator().manual_seed(seed), copy.deepcopy(model)
-    for p in filter(lambda p: p.ndim == 2, model.stack.blocks.parameters()):
+    stack = model.stack if isinstance(model, Decoder) else model
+    for p in filter(lambda p: p.ndim == 2, stack.blocks.parameters()):
         p.data = p.data.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p)
     return model
 
@@ -202,12 +204,32 @@ def best_of(model: Decoder, decoder: OfTheDecoder) -> dict[str, float]:
     target = reading.patterns(repeats, causal=True)["after a copy"]
     seen = model(repeats).attentions
     found["after a copy"] = reading.pattern_scores(seen, target).mean(0).max().item()
+    return found | best_on_relations(model, tokenizer)
+
+
+@torch.no_grad()
+def best_on_relations(
+    model: Encoder | Decoder, tokenizer: Tokenizer, forward: bool = False
+) -> dict[str, float]:
+    """The largest share of 40 sentences on which one of its heads is right, for each relation."""
+    found = {}
     for relation in RELATIONS:
         examples = relations.pairs(relation)
         ids, mask = tokenizer.encode_batch([pair.text for pair in examples])
-        hits = relations.hits(model(ids, mask).attentions, tokenizer, examples)
+        weights = model(ids, mask).attentions
+        hits = relations.hits(weights, tokenizer, examples, forward=forward)
         found[relation] = hits.float().mean(0).max().item()
     return found
+
+
+def encoders_by_chance(encoder: OfTheEncoder, seeds: Sequence[int]) -> dict[str, dict]:
+    """The same for fresh and scrambled encoders, in both directions: the best of all of them."""
+    models = [make(encoder.model, seed) for make in (fresh, scrambled) for seed in seeds]
+    best_of_each = {}
+    for way in ("back", "forward"):
+        each = [best_on_relations(m, encoder.tokenizer, way == "forward") for m in models]
+        best_of_each[way] = {name: max(one[name] for one in each) for name in RELATIONS}
+    return rounded(best_of_each)
 
 
 def rounded(numbers):
@@ -228,6 +250,7 @@ def measured(n_heads: int = 72, n_decoder: int = 20, seeds: Sequence[int] = SEED
     return {
         "command": ".venv/bin/python scripts/record_heads.py",
         "encoder": of_encoder,
+        "encoders by chance": encoders_by_chance(encoder, seeds),
         "decoder": {
             "groups": groups,
             "intact": rounded(decoder.without([], "zero")),

@@ -25,6 +25,7 @@ MODULES_OF = {
     "multi-head-attention": ["heads"],
     "transformer-block": ["config", "block", "transformer"],
     "reading-attention": ["reading", "pretrained"],
+    "what-heads-do": ["reading", "relations", "pretrained"],
     "training": ["corpus", "training"],
     "clinic": ["clinic", "training"],
     "fine-tuning": ["fine_tuning", "which_bank", "pretrained"],
