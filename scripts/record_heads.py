@@ -341,6 +341,11 @@ def check() -> int:
     pairs += [
         (kind, runs[0], file["by chance"][kind][0]) for kind, runs in anew["by chance"].items()
     ]
+    pairs += [
+        (f"removal, {name} {12 * i}", one, file["removal"][name][i])
+        for name, rows in anew["removal"].items()
+        for i, one in enumerate(rows)
+    ]
     for name, ours, theirs in pairs:
         for key in ours:
             if not np.isclose(ours[key], theirs[key], rtol=1e-2, atol=2e-2):
