@@ -14,7 +14,6 @@ from incontext.pretrained import load_decoder, load_encoder
 
 TEXT = "The cat sat on the mat."
 PROMPT = "The keys to the cabinet"
-OF_MASKS = ("mask left out", "inverted mask", "mask after the softmax", "masked scores set to 0")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -56,6 +55,7 @@ WRONG = {
     "no scaling": {"divide": lambda q: 1},
     "scaled by √d_model": {"divide": lambda q: math.sqrt(q.shape[1] * q.shape[-1])},
     "divided by d_k": {"divide": lambda q: q.shape[-1]},
+    "root of the number of tokens": {"divide": lambda q: math.sqrt(q.shape[-2])},
     "softmax over the wrong axis": {"axis": 2},
     "softmax over the heads": {"axis": 1},
     "mask left out": {"masked": lambda s, m: s},
@@ -95,13 +95,13 @@ def test_the_decoder_writes_with_the_readers_attention():
     assert_close(verdict.attentions[0].sum(-1), torch.ones(1, 9, len(verdict.attentions[0][0, 0])))
 
 
+@pytest.mark.parametrize(("run", "text"), [(run_encoder_on, TEXT), (run_decoder_on, PROMPT)])
 @pytest.mark.parametrize("name", WRONG)
-def test_each_mistake_is_named(name):
-    run, text = (run_decoder_on, PROMPT) if name in OF_MASKS else (run_encoder_on, TEXT)
+def test_each_mistake_is_named_by_either_model(name, run, text):
     verdict = run(attend_with(name), text)
     assert not verdict and verdict.attentions is None
     assert verdict.message.lower().startswith(name.lower() + ". in layer 1, "), verdict
-    assert MISTAKES[name][1] in verdict.message and "mend this first" not in verdict.message
+    assert MISTAKES[name][1] in verdict.message and "fix this first" not in verdict.message
 
 
 PAIRS = [
@@ -115,7 +115,7 @@ PAIRS = [
 @pytest.mark.parametrize(("first", "behind"), PAIRS)
 def test_a_mistake_behind_another_is_named_once_the_first_is_mended(first, behind):
     both = run_decoder_on(attend_with(first, behind), PROMPT)
-    assert both.message.lower().startswith(first.lower()) and "mend this first" in both.message
+    assert both.message.lower().startswith(first.lower()) and "fix this first" in both.message
     assert run_decoder_on(attend_with(behind), PROMPT).message.lower().startswith(behind.lower())
 
 
@@ -133,7 +133,7 @@ def test_alone_or_with_another_the_first_is_named(wrong, names):
         layer(query, key, value, torch.ones(7, 7).tril().bool())
     said = str(found.value)
     assert said.lower().startswith(f"{names[0].lower()}. ")
-    assert ("mend this first" in said) == (len(names) > 1)
+    assert ("fix this first" in said) == (len(names) > 1)
 
 
 def test_what_nobody_thought_of_is_pointed_at():

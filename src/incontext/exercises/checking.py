@@ -235,6 +235,15 @@ def not_yet(message: str) -> Verdict:
     return Verdict(False, f"Not yet: {message}", "…")
 
 
+def are_two_texts(given: Any) -> bool:
+    """Two texts in one tuple or list, neither of them empty."""
+    return (
+        isinstance(given, tuple | list)
+        and len(given) == 2
+        and all(isinstance(one, str) and one.strip() for one in given)
+    )
+
+
 def in_words(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(in_words, value))

@@ -304,7 +304,7 @@ def _parsed(text: str) -> ast.Module:
         return ast.parse(text)
     except SyntaxError as error:
         raise NotKept(
-            f"{FILE} cannot be read: line {error.lineno}, {error.msg}. Mend it first; nothing in it"
+            f"{FILE} cannot be read: line {error.lineno}, {error.msg}. Fix it first; nothing in it"
             " was changed."
         ) from None
 

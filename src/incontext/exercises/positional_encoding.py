@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from incontext.embeddings import cosine_similarity
-from incontext.exercises.checking import FunctionCheck, Mistake, Verdict
+from incontext.exercises.checking import FunctionCheck, Mistake, Verdict, are_two_texts, not_yet
 from incontext.positions import angular_frequencies, sinusoidal_positions
 from incontext.pretrained import load_encoder
 
@@ -202,12 +202,8 @@ class OwnOrderCheck:
 
     def __call__(self, pair: Any) -> Verdict:
         if pair is None or pair is Ellipsis:
-            return Verdict(False, f"Not yet: give {self.name} your two sentences.", "…")
-        if (
-            not isinstance(pair, tuple | list)
-            or len(pair) != 2
-            or not all(isinstance(text, str) for text in pair)
-        ):
+            return not_yet(f"give {self.name} your two sentences.")
+        if not are_two_texts(pair):
             return Verdict(False, f"{self.name} takes one pair of sentences: (one, other).")
         encoder, tokenizer = load_encoder()
         one, other = (tokenizer.encode(text) for text in pair)

@@ -42,11 +42,14 @@ class _Attention:
     ) -> tuple[Tensor, Tensor]:
         if self.swapped:
             query, key = key, query
-        d_k, n_heads = query.shape[-1], query.shape[-3]
-        by = {"√d_k": math.sqrt(d_k), "1": 1.0, "d_k": d_k, "√d_model": math.sqrt(d_k * n_heads)}
+        n_heads, n_queries, d_k = query.shape[-3:]
+        by = {
+            "√d_k": math.sqrt(d_k), "1": 1.0, "d_k": d_k, "√d_model": math.sqrt(d_k * n_heads),
+            "√T": math.sqrt(n_queries),
+        }  # fmt: skip
         scores = query @ key.mT / by[self.divide]
         allowed = torch.ones_like(scores).bool() if mask is None else mask.expand_as(scores)
-        if self.masking == "inverted":
+        if self.masking == "inverted" and mask is not None:
             allowed = ~allowed
         if self.masking in ("−∞", "inverted"):
             scores = scores.masked_fill(~allowed, -torch.inf)
@@ -73,6 +76,11 @@ MISTAKES = {  # name: (what is done wrong, what to say of it)
         {"divide": "d_k"},
         "the scores are divided by d_k. The root is missing.",
     ),
+    "root of the number of tokens": (
+        {"divide": "√T"},
+        "the scores are divided by the root of the number of tokens. The number of components of a"
+        " query is query.shape[-1].",
+    ),
     "softmax over the wrong axis": (
         {"dim": -2},
         "each column of your weights sums to one. A query shares its weight out over the keys,"
@@ -84,8 +92,8 @@ MISTAKES = {  # name: (what is done wrong, what to say of it)
     ),
     "mask left out": (
         {"masking": "none"},
-        "the mask is not used, so tokens see what comes later. Where the mask is False, the score"
-        " has to become −∞.",
+        "the mask is not used, so tokens see what is hidden from them: later words, or padding."
+        " Where the mask is False, the score has to become −∞.",
     ),
     "inverted mask": (
         {"masking": "inverted"},
@@ -114,6 +122,8 @@ MISTAKES = {  # name: (what is done wrong, what to say of it)
 def run_encoder_on(attend: Callable, text: str) -> Verdict:
     """MiniLM reads a text with your attention in all of its layers.
 
+    It reads it twice: as it is, and with a mask, as if the last token were padding.
+
     attend: ``attend(query, key, value, mask=None)`` returns (output, weights). query, key, value:
         ``[1, 12, T, 32]``, the same three for each head; weights: ``[1, 12, T, T]``.
     text: any text of at most 512 tokens.
@@ -130,12 +140,14 @@ def run_encoder_on(attend: Callable, text: str) -> Verdict:
     try:
         with torch.no_grad():
             output = encoder(ids[None])
+            is_word = torch.arange(len(ids)) < len(ids) - 1
+            encoder(ids[None], is_word[None])
     except _Differs as found:
         return Verdict(False, str(found))
     return Verdict(
         True,
         f"MiniLM has read your text with {_name(attend)} in all of its {beside.n_layers} layers:"
-        " every head's weights are the package's.",
+        " every head's weights are the package's, without a mask and with one.",
         "✓",
         attentions=output.attentions,
         tokens=tuple(beside.tokens),
@@ -233,7 +245,7 @@ class _Beside:
                 continue
             if not _equal(made, expected) and _equal(result, made):
                 first = f"In layer {self.layer}, {MISTAKES[names[0]][1]}"
-                more = " (Something else is wrong as well; mend this first.)"
+                more = " (Something else is wrong as well; fix this first.)"
                 return f"{names[0].capitalize()}. {first}{more if len(names) > 1 else ''}"
         (output, weights), (right_output, right_weights) = result, expected
         if not _equal((weights,), (right_weights,)):

@@ -11,7 +11,7 @@ from torch import Tensor
 from incontext.contextual import SETS
 from incontext.pretrained import load_encoder
 
-from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, not_yet
+from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, are_two_texts, not_yet
 
 
 def scaled_scores(query: Tensor, key: Tensor) -> Tensor:
@@ -162,11 +162,7 @@ class SurvivorsCheck:
     def __call__(self, sentences: Any) -> Verdict:
         if sentences is None or sentences is Ellipsis:
             return not_yet(f"give {self.name} two sentences of your own.")
-        if (
-            not isinstance(sentences, tuple | list)
-            or len(sentences) != 2
-            or not all(isinstance(one, str) and one.strip() for one in sentences)
-        ):
+        if not are_two_texts(sentences):
             return Verdict(
                 False, f"{self.name} takes two texts, in one tuple: (moves far, hardly notices)."
             )

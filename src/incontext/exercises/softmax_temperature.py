@@ -12,7 +12,7 @@ from incontext.generation import next_token_probabilities
 from incontext.pretrained import load_decoder
 from incontext.softmax import softmax
 
-from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, not_yet
+from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, are_two_texts, not_yet
 
 
 def _scores(n_rows: int, n_keys: int, size: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -296,11 +296,7 @@ class PromptsCheck:
     def __call__(self, prompts: Any) -> Verdict:
         if prompts is None or prompts is Ellipsis:
             return not_yet(f"give {self.name} two prompts of your own.")
-        if (
-            not isinstance(prompts, tuple | list)
-            or len(prompts) != 2
-            or not all(isinstance(one, str) and one.strip() for one in prompts)
-        ):
+        if not are_two_texts(prompts):
             return Verdict(False, f"{self.name} takes two texts, in one tuple: (sure, unsure).")
         if any(one != one.rstrip() for one in prompts):
             return Verdict(False, str(self.mistakes[0]))
