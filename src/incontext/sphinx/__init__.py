@@ -1,4 +1,4 @@
-"""The Sphinx extension of the book: explorables, math, figures, the cache, the learner's edition.
+"""The Sphinx extension of the book: explorables, math, figures, the cache, the editions.
 
 Beside its parts it takes the repository's address from the environment and keeps out of the pages
 what they do not need: the widgets' state, Thebe, fetches that a browser refuses under `file://`.
@@ -15,6 +15,7 @@ from . import (
     chapter_links,
     citations,
     editions,
+    executions,
     exercises,
     explorables,
     figures,
@@ -75,6 +76,7 @@ def setup(app: Sphinx) -> dict:
         chapter_links,
         citations,
         editions,
+        executions,
         explorables,
         exercises,
         figures,
