@@ -7,19 +7,22 @@ import pytest
 import torch
 
 from incontext import explorables
-from incontext.explorables.logit_lens import N_LAYERS, PROMPTS, stopped_after
+from incontext.explorables import logit_lens
+from incontext.explorables.logit_lens import N_LAYERS, PROMPTS, stopped_at_each
 from incontext.explorables.next_token import shown
 from incontext.pretrained import load_decoder
 
 
 @pytest.fixture(scope="module")
-def lens():
-    return explorables.LogitLens()
+def real():
+    return load_decoder()
 
 
 @pytest.fixture(scope="module")
-def real():
-    return load_decoder()
+def lens(real):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logit_lens, "load_decoder", lambda: real)
+        return explorables.LogitLens()
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -51,9 +54,9 @@ def test_an_inner_layer_goes_through_the_last_norm_and_the_table(lens, real):
     first = lens.numbers().rows[0]
     assert first[1] == shown(tokenizer.token_of(int(token)))
     assert first[2] == pytest.approx(float(share), abs=1e-4)
-    whole = stopped_after(decoder, output, 28)
-    assert whole.shape == (len(ids), len(tokenizer))
-    torch.testing.assert_close(whole[-1].max(), share)
+    whole = stopped_at_each(decoder, output)
+    assert whole.shape == (N_LAYERS + 1, len(ids), len(tokenizer))
+    torch.testing.assert_close(whole[28, -1].max(), share)
 
 
 def test_the_curve_follows_the_last_word(lens):

@@ -11,11 +11,19 @@ from incontext import explorables, which_bank
 from incontext.explorables import residual_stream
 from incontext.explorables.residual_stream import DIRECTIONS
 from incontext.pretrained import load_decoder, load_encoder
+from incontext.reading import ledger
 
 
 @pytest.fixture(scope="module")
-def stream():
-    return explorables.ResidualStream()
+def real():
+    return load_decoder()
+
+
+@pytest.fixture(scope="module")
+def stream(real):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(residual_stream, "load_decoder", lambda: real)
+        return explorables.ResidualStream()
 
 
 def rows(stream, **values):
@@ -33,8 +41,8 @@ def test_all_rows_sum_to_the_total_in_every_sentence(stream):
             assert sum(parts) + sum(rest) == pytest.approx(found["direction · output"], abs=5e-3)
 
 
-def test_the_total_is_what_the_models_say(stream):
-    decoder, tokenizer = load_decoder()
+def test_the_total_is_what_the_models_say(stream, real):
+    decoder, tokenizer = real
     for name in ("number", "capital"):
         one = DIRECTIONS[name]
         for i, text in enumerate(one.sentences, start=1):
@@ -81,8 +89,16 @@ def test_what_travels_is_small_and_finite(stream):
     assert np.isfinite([value for value in rows(stream).values()]).all()
 
 
+def test_the_rows_of_the_real_decoder_sum_to_its_total(real):
+    decoder, tokenizer = real
+    direction = residual_stream.logit_direction(decoder, tokenizer, "are", "is")
+    found = ledger(decoder, tokenizer.encode("The keys to the cabinet"), -1, direction)
+    assert len(found.rows) == 1 + 30 * 10 + 1
+    assert sum(row.value for row in found.rows) == pytest.approx(found.total, abs=1e-4)
+
+
 @pytest.mark.bad_input
-def test_a_word_of_two_tokens_is_refused():
-    decoder, tokenizer = load_decoder()
+def test_a_word_of_two_tokens_is_refused(real):
+    decoder, tokenizer = real
     with pytest.raises(ValueError, match="'hippopotamus' must be one token"):
         residual_stream.logit_direction(decoder, tokenizer, "are", "hippopotamus")

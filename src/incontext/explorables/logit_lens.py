@@ -26,13 +26,13 @@ MOST_TOKENS = 5
 
 
 @torch.no_grad()
-def stopped_after(decoder: Decoder, output: DecoderOutput, layer: int) -> Float[Tensor, "T V"]:
-    """Probabilities of the next token, as if this were the last layer; 0 is the embeddings.
+def stopped_at_each(decoder: Decoder, output: DecoderOutput) -> Float[Tensor, "N T V"]:
+    """Probabilities of the next token, as if each layer were the last; 0 is the embeddings.
 
-    The vectors after that layer go through the last norm and the table of tokens at once.
+    The vectors after a layer go through the last norm and the table of tokens at once.
     """
-    x = decoder.stack.final_norm(output.hidden_states[layer][0])
-    return softmax(decoder.out_proj(x))
+    states = torch.cat(output.hidden_states)  # [L + 1, T, C]
+    return softmax(decoder.out_proj(decoder.stack.final_norm(states)))
 
 
 class LogitLens(Explorable):
@@ -62,8 +62,7 @@ class LogitLens(Explorable):
             ids = tokenizer.encode(text)
             with torch.no_grad():
                 output = decoder(ids[None], need_weights=False)
-            all_layers = [stopped_after(decoder, output, n) for n in range(N_LAYERS + 1)]
-            shares = torch.stack(all_layers)  # [L + 1, T, V]
+            shares = stopped_at_each(decoder, output)  # [L + 1, T, V]
             likeliest = shares.topk(N_SHOWN)
             last = likeliest.indices[-1, :, 0]  # [T]: said in the end
             in_the_end = shares[:, torch.arange(len(ids)), last]  # [L + 1, T]
