@@ -27,6 +27,7 @@ FIELD_LABELS = {
     "Patient",
     "Trained weights",
     "New tokens", "Key–value cache",
+    "Direction",
 }  # fmt: skip
 
 

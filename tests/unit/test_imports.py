@@ -26,6 +26,7 @@ MODULES_OF = {
     "relative-positions": ["positions", "heads", "pretrained"],
     "transformer-block": ["config", "block", "transformer"],
     "reading-attention": ["reading", "pretrained"],
+    "what-heads-do": ["reading", "relations", "pretrained"],
     "training": ["corpus", "training"],
     "clinic": ["clinic", "training"],
     "fine-tuning": ["fine_tuning", "which_bank", "pretrained"],

@@ -72,7 +72,19 @@ from .training import (
     check_training_step,
     train_with,
 )
+from .transformer_block import (
+    check_block,
+    check_block_parameters,
+    check_layer_norm,
+    check_own_decision,
+)
 from .variations import check_cache_bytes, check_causal_blocks, check_own_sink, check_window
+from .what_heads_do import (
+    check_hand_score,
+    check_induction_target,
+    check_own_claim,
+    check_pattern_score,
+)
 
 __all__ = [
     "FunctionCheck",
@@ -85,6 +97,8 @@ __all__ = [
     "check_analogy",
     "check_answer_loss",
     "check_attention",
+    "check_block",
+    "check_block_parameters",
     "check_cache_bytes",
     "check_causal_blocks",
     "check_cosine",
@@ -95,8 +109,11 @@ __all__ = [
     "check_fixed_heads",
     "check_fixed_positions",
     "check_frozen_step",
+    "check_hand_score",
     "check_head_by_offset",
     "check_head_parameters",
+    "check_induction_target",
+    "check_layer_norm",
     "check_love",
     "check_masked_softmax",
     "check_mended",
@@ -107,6 +124,8 @@ __all__ = [
     "check_new_word",
     "check_openings",
     "check_order",
+    "check_own_claim",
+    "check_own_decision",
     "check_own_direction",
     "check_own_family",
     "check_own_head",
@@ -115,6 +134,7 @@ __all__ = [
     "check_own_sink",
     "check_own_task",
     "check_own_test",
+    "check_pattern_score",
     "check_pool",
     "check_prompts",
     "check_removal",
