@@ -128,7 +128,7 @@ function mount(definition, { model, el }) {
     live?.reset();
     write(spec.initial);
     tell({});
-    forgetAddress();
+    if (inAddress()) replaceFragment(figure.id);
     letShrink();
   }
 
@@ -146,19 +146,19 @@ function mount(definition, { model, el }) {
     tell({});
   }
 
-  /** Takes over what the page's address says about this explorable. In Jupyter there is no such page. */
-  function openAddress() {
+  /** What the page's address says about this explorable. In Jupyter there is no such page. */
+  function inAddress() {
     const { anchor, given } = readFragment(location.hash);
-    if (!given || !figure.id || anchor !== figure.id) return;
+    return figure.id && anchor === figure.id ? given : null;
+  }
+
+  function openAddress() {
+    const given = inAddress();
+    if (!given) return;
     const { values, ignored } = restored(definition, spec, given, prepared, live?.state());
     write(values);
     const text = ignored.length ? ignoredSaid(ignored, spec.controls) : "";
     tell({ said: text, shown: text });
-  }
-
-  function forgetAddress() {
-    const { anchor, given } = readFragment(location.hash);
-    if (given && anchor === figure.id) replaceFragment(anchor);
   }
 
   async function copy() {
@@ -329,6 +329,7 @@ function mount(definition, { model, el }) {
 
   return () => {
     ahead += 1;
+    told = {};
     live?.end();
     for (const trait of traits) model.off(`change:${trait}`, changed);
     removeEventListener("hashchange", openAddress);
