@@ -180,6 +180,18 @@ function mount(definition, { model, el }) {
     }
   }
 
+  function apiFor(values, prefix) {
+    const limits = definition.limits?.(values, prepared, live?.state()) ?? {};
+    return {
+      id: prefix,
+      width,
+      set,
+      live,
+      control: (trait, i) => control(byTrait[trait], values[trait], { id: prefix, set, limit: limits[trait], i }),
+      length: (trait) => lengthButtons(byTrait[trait], values[trait], (next) => set({ [trait]: next })),
+    };
+  }
+
   function redraw() {
     cancelAnimationFrame(frame);
     frame = 0;

@@ -114,7 +114,7 @@ def test_a_link_of_another_version_says_what_it_ignores(visit):
     one = visit("file", width=390, height=844)
     address = f"{one.base}/{SOFTMAX}.html#{NAME}?hue=%3Cb%3E3&temperature=0.3&scores=1,2&x=%"
     figure = open_at(one, address)
-    slider = figure.get_by_label("Temperature")
+    slider = figure.get_by_role("slider", name="Temperature")
     assert slider.get_attribute("aria-valuetext") == "T = 0.30"
     note = "Ignored from the link, since there is no such control or value here: hue = <b>3;"
     said = figure.locator(".ic-note > p").inner_text()
@@ -137,7 +137,7 @@ def test_the_button_copies_by_keyboard_says_so_and_nothing_moves(visit):
     one.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=origin)
     one.page.goto(f"{one.base}/{SOFTMAX}.html?highlight=x")
     figure = one.mount_all()[0]
-    slider = figure.get_by_label("Temperature")
+    slider = figure.get_by_role("slider", name="Temperature")
     slider.focus()
     one.page.keyboard.press("ArrowLeft")
     button = figure.get_by_role("button", name="Copy link")
@@ -172,7 +172,7 @@ def test_a_refused_clipboard_leaves_the_link_to_copy(visit):
     assert not field.is_visible()
     one.page.emulate_media(media="screen")
     one.page.keyboard.press("Shift+Tab")
-    figure.get_by_label("Temperature").focus()
+    figure.get_by_role("slider", name="Temperature").focus()
     one.page.keyboard.press("ArrowLeft")
     settle(figure)
     assert not field.count(), "it would be an old link"
