@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { consequences } from "../lib/explorable.js";
+import { consequences, restored } from "../lib/explorable.js";
+import { fragmentOf, readFragment } from "../lib/link.js";
 
 const fixtures = JSON.parse(readFileSync(process.env.INCONTEXT_FIXTURES, "utf8"));
 const TOLERANCE = 1e-12;
@@ -12,10 +13,17 @@ for (const { spec, cases } of fixtures) {
   const { definition } = (await import(`../explorables/${spec.name}.js`)).default;
   const data = definition.prepare ? definition.prepare(spec.data) : spec.data;
 
-  for (const { before, change, after, numbers } of cases) {
+  for (const { before, change, after, numbers, link } of cases) {
     test(`${spec.name}: ${JSON.stringify(change)}`, () => {
       const values = { ...before, ...consequences(definition, before, change, data) };
       assert.deepEqual(values, after, "what follows from a change is the same in Python");
+
+      const { anchor, given } = readFragment(link);
+      assert.equal(anchor, `explorable-${spec.name}`);
+      assert.deepEqual(restored(definition, spec, given, data), { values: after, ignored: [] }, "Python's link restores it");
+      const own = readFragment(fragmentOf(anchor, spec.controls, after)).given;
+      assert.deepEqual([...own.keys()], [...given.keys()], "both leave out the same");
+      assert.deepEqual(restored(definition, spec, own, data).values, after);
 
       const view = definition.compute({ values, data });
       const table = definition.numbers(view);

@@ -337,7 +337,7 @@ def test_print_shows_the_present_state_or_else_the_picture(visit, chapter, schem
         if mounted:
             assert figure.locator(".ic-picture").is_visible()
             assert figure.locator(".ic-sentence").is_visible()
-            assert not figure.locator(".ic-reset").is_visible()
+            assert not figure.locator(".ic-ends").is_visible()
             paper = "node => getComputedStyle(node).backgroundColor"
             assert figure.evaluate(paper) == "rgb(255, 255, 255)"
 

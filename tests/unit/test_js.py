@@ -46,6 +46,7 @@ def cases_of(explorable: explorables.base.Explorable) -> dict:
                 "change": change,
                 "after": explorable.values(),
                 "numbers": {"columns": numbers.columns, "rows": numbers.rows},
+                "link": explorable.link(),
             }
         )
     return {"spec": explorable.spec, "cases": cases}
@@ -68,7 +69,12 @@ def test_numbers_equal_the_packages(node, tmp_path):
 
 
 def test_library(node):
-    files = ["test/lib.test.mjs", "test/chart.test.mjs", "test/contrast.test.mjs"]
+    files = [
+        "test/lib.test.mjs",
+        "test/link.test.mjs",
+        "test/chart.test.mjs",
+        "test/contrast.test.mjs",
+    ]
     done = run([node, "--test", "--test-reporter=tap", *files], cwd=JS)
     assert "# fail 0" in done.stdout
 

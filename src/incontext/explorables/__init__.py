@@ -5,6 +5,7 @@ from .analogy import Analogy
 from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
+from .base import Explorable as Explorable
 from .clinic import Clinic
 from .descent import Descent
 from .fine_tuning import FineTuning
