@@ -31,10 +31,12 @@ function sharedFiles() {
   return [...core].sort();
 }
 
-// What a training run needs beside the page: the worker, as text that a blob holds, and the engine as
-// readers see it.
+// What runs beside the page, as text that a blob holds: the training run's worker, with the engine as
+// readers see it, and the one that reads a sentence of theirs.
 const worker = await build({ ...shared, entryPoints: [join(here, "engine", "worker.js")], write: false, format: "iife" });
+const reader = await build({ ...shared, entryPoints: [join(here, "engine", "reading-worker.js")], write: false, format: "iife" });
 const define = {
+  READER_SOURCE: JSON.stringify(reader.outputFiles[0].text),
   WORKER_SOURCE: JSON.stringify(worker.outputFiles[0].text),
   ENGINE_SOURCE: JSON.stringify(source(join(here, "engine", "transformer.js"))),
 };
@@ -74,6 +76,7 @@ for (const file of [...fronts.map((name) => `explorables/${name}`), "prediction.
     (globalThis.incontextExplorables ??= {})["${name}"] = frontEnd;`, [fromCore]);
 }
 await bundle("host", 'import "./host.js";');
+await bundle("reading", 'import "./reading.js";');
 
 const colours = JSON.parse(source(join(here, "..", "src", "incontext", "palette.json")));
 
@@ -95,5 +98,5 @@ for (const style of styles) {
 }
 
 // Written over and not cleared first: a kernel may be reading. What is left over goes now.
-const built = new Set([...fronts, "core.js", "prediction.js", "host.js", ...styles]);
+const built = new Set([...fronts, "core.js", "prediction.js", "host.js", "reading.js", ...styles]);
 for (const name of readdirSync(outdir)) if (!built.has(name)) rmSync(join(outdir, name));

@@ -1,5 +1,6 @@
 // Every attention head of the real model, on real sentences: where does each token look?
 
+import { ownSentence } from "../engine/own-sentence.js";
 import { arcs } from "../lib/arcs.js";
 import { chips } from "../lib/chips.js";
 import { explorable } from "../lib/explorable.js";
@@ -12,9 +13,22 @@ import { nameOf } from "../lib/tokens.js";
 export default explorable({
   name: "attention-lens",
 
-  compute({ values, data }) {
-    const { tokens, scores, causal } = data.sentences[values.sentence];
-    const shown = unpack(scores, values.layer - 1, values.head - 1); // of one head, not of all
+  live: (context) => (isEncoder(context.data) ? ownSentence(context, {
+    behind: "sentence",
+    read: async (reading, text) => {
+      const { tokens, answer } = await reading.read([text], "scores", text);
+      return { tokens, scores: answer };
+    },
+    first: () => 2,
+    shown: (reading, position) => ({ position }),
+  }) : null),
+
+  more: ({ live, id }) => live?.field(id),
+
+  compute({ values, data, live }) {
+    const { tokens, scores, causal } = shownOf(values, data, live);
+    const [layer, head] = [values.layer - 1, values.head - 1];
+    const shown = scores.codes ? unpack(scores, layer, head) : rowsOf(scores[layer][head], tokens.length);
     const allowed = (row, query) => (causal ? row.map((score, key) => (key > query ? -Infinity : score)) : row);
     const weights = shown.map((row, query) => softmax(allowed(row, query), values.temperature));
     return { ...values, tokens, weights, row: weights[values.position - 1] };
@@ -22,7 +36,7 @@ export default explorable({
 
   react: (trait, values, { sentences }) => (trait === "sentence" ? { position: sentences[values.sentence].first } : {}),
 
-  limits: (values, { sentences }) => ({ position: sentences[values.sentence].tokens.length }),
+  limits: (values, data, live) => ({ position: shownOf(values, data, live).tokens.length }),
 
   numbers: ({ tokens, weights, row, position }) => {
     const names = tokens.map((token, i) => `${i + 1} ${token}`);
@@ -51,3 +65,14 @@ export default explorable({
     ];
   },
 });
+
+/** The model of the page is MiniLM: it reads beside its own sentences, not beside others' weights. */
+const isEncoder = ({ sentences }) => !Object.values(sentences)[0].model;
+
+/** The reader's sentence, or the book's that is chosen. */
+function shownOf({ sentence }, { sentences }, live) {
+  return live?.reading?.behind === sentence ? live.reading : sentences[sentence];
+}
+
+/** n × n numbers in one array to rows. */
+const rowsOf = (all, n) => Array.from({ length: n }, (_, i) => Array.from(all.subarray(i * n, (i + 1) * n)));

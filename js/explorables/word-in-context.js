@@ -1,5 +1,7 @@
 // One word in several sentences: where do its vectors stand after each layer?
 
+import { ownSentence } from "../engine/own-sentence.js";
+import { chips } from "../lib/chips.js";
 import { h } from "../lib/dom.js";
 import { explorable } from "../lib/explorable.js";
 import { fixed, percent } from "../lib/format.js";
@@ -20,19 +22,32 @@ export default explorable({
     cues: set.sentences.map(({ cue }) => cue),
   }])),
 
-  compute({ values: { word, layer, sentence }, data }) {
-    const { sentences, senses, cues, kept, floor, ...all } = data[word];
-    const [cosines, points] = [all.cosines[layer], all.points[layer]];
-    const neighbours = cosines.map((row, i) => nearestOther(row, i));
-    const agree = neighbours.filter((j, i) => senses[i] === senses[j]).length;
-    const reach = [0, 1].map((axis) => Math.max(...all.points.flat().map((point) => Math.abs(point[axis]))));
-    return {
-      word, layer, sentences, senses, cues, cosines, points, neighbours, agree, floor, reach, kept: kept[layer],
-      chosen: sentence - 1, ...withinAndBetween(cosines, senses),
-    };
+  live: (context) => ownSentence(context, {
+    behind: "word",
+    read: async (reading, text, { word }) => {
+      const sentences = context.data[word].sentences.map(textOf);
+      const { tokens, answer } = await reading.read([text, ...sentences], "cosines", { text, word, sentences });
+      return { tokens, cosines: answer };
+    },
+    first: ({ tokens }, { word }) => Math.max(tokens.indexOf(word), 1) + 1,
+    shown: (reading, position, { word }) => ({ sentence: context.data[word].sentences.length + 1 }),
+  }),
+
+  more: ({ live, id }) => live?.field(id),
+
+  compute({ values: { word, layer, sentence }, data, live }) {
+    const { floor, kept } = data[word];
+    const n = data[word].sentences.length; // the book's: the reader's is in none of the senses
+    const all = withYours(data[word], layer, readingOf({ word }, live), live?.position);
+    const { senses, cosines } = all;
+    const ofBook = cosines.slice(0, n).map((row) => row.slice(0, n));
+    const neighbours = cosines.map((row, i) => nearestOther(row.slice(0, n), i));
+    const agree = neighbours.filter((j, i) => i < n && senses[i] === senses[j]).length;
+    const reach = [0, 1].map((axis) => Math.max(...[...data[word].points.flat(), ...all.points].map((point) => Math.abs(point[axis]))));
+    return { word, layer, ...all, n, neighbours, agree, floor, reach, kept: kept[layer], chosen: sentence - 1, ...withinAndBetween(ofBook, senses.slice(0, n)) };
   },
 
-  limits: ({ word }, data) => ({ sentence: data[word].sentences.length }),
+  limits: ({ word }, data, live) => ({ sentence: data[word].sentences.length + (readingOf({ word }, live) ? 1 : 0) }),
 
   numbers({ senses, cues, cosines, points, neighbours, agree, kept, chosen, same, other }) {
     const closest = neighbours[chosen];
@@ -53,13 +68,19 @@ export default explorable({
     };
   },
 
-  sentence({ word, layer, cues, senses, cosines, neighbours, agree, kept, chosen }) {
-    const n = cues.length;
-    if (kept === null) return `At layer 0 nothing has been read yet: the same row at the same position, so all ${n} vectors of “${word}” are equal.`;
-    const when = layer === 0 ? "At layer 0 nothing has been read yet: the vectors differ by position alone. There" : `After layer ${layer}`;
+  sentence({ word, layer, cues, senses, cosines, neighbours, agree, kept, chosen, n }) {
+    if (kept === null && chosen < n) return `At layer 0 nothing has been read yet: the same row at the same position, so all ${n} vectors of “${word}” are equal.`;
+    const yours = chosen === n;
+    const start = yours ? "a vector is the token’s row and its position" : "the vectors differ by position alone";
+    const when = layer === 0 ? `At layer 0 nothing has been read yet: ${start}. There` : `After layer ${layer}`;
     const closest = neighbours[chosen];
+    const cosine = `cosine ${fixed(cosines[chosen][closest])}`;
+    if (yours) {
+      const sense = `${cosine}, sense “${senses[closest]}”`;
+      return `${when} ${cues[n]} is nearest to “${word}” in the sentence of “${cues[closest]}”: ${sense}.${kept === null ? "" : ` It is drawn where it falls on the others’ map, which keeps ${percent(kept)} of their variance.`}`;
+    }
     const verdict = senses[chosen] === senses[closest] ? "the same sense" : "another sense";
-    return `${when} “${cues[chosen]}” is nearest to “${cues[closest]}”: cosine ${fixed(cosines[chosen][closest])}, ${verdict}. In ${agree} of ${n} sentences the nearest has the same sense. The map keeps ${percent(kept)} of the variance.`;
+    return `${when} “${cues[chosen]}” is nearest to “${cues[closest]}”: ${cosine}, ${verdict}. In ${agree} of ${n} sentences the nearest has the same sense. The map keeps ${percent(kept)} of the variance.`;
   },
 
   draw(view, api) {
@@ -72,19 +93,56 @@ export default explorable({
         h("div", { style: `width:${left}px` },
           heatmap({
             matrix: cosines, rows: cues, columns: cues, width: left, maxCell: 38, chosen: { row: chosen }, onPick: pick, values: true,
-            fill: (cosine) => ({ fill: "var(--ic-ink)", "fill-opacity": (cosine - floor) / (1 - floor) }),
+            fill: (cosine) => ({ fill: "var(--ic-ink)", "fill-opacity": Math.max(0, cosine - floor) / (1 - floor) }),
             label: `Cosines after layer ${layer}, a row and a column for each sentence`,
           }),
           h("p", { class: "ic-head", style: "margin:0.3rem 0 0" }, `Cosine: no colour at ${fixed(floor)}, full colour at 1.00, in all layers`),
         ),
         map(view, wide ? api.width - left - 18 : api.width, Math.round(0.95 * left), pick),
       ),
-      h("p", { class: "ic-head", style: "margin:0.9rem 0.5rem 0;text-align:right" }, `cosine with “${cues[chosen]}”`),
+      view.tokens && chips({
+        tokens: view.tokens, chosen: view.position - 1, label: "Tokens of your sentence: choose the one that is compared",
+        onPick: (i) => api.live.choose(i + 1),
+      }),
+      h("p", { class: "ic-head", style: "margin:0.9rem 0.5rem 0;text-align:right" }, `cosine with ${chosen === view.n ? cues[chosen] : `“${cues[chosen]}”`}`),
       h("div", { class: "ic-sentences", role: "group", "aria-label": "Sentences: choose the one to compare with" },
         view.sentences.map((one, i) => sentenceButton(one, i, view, pick))),
     ];
   },
 });
+
+const textOf = ({ parts }) => parts.map(([text]) => text).join("");
+
+const readingOf = ({ word }, live) => (live?.reading?.behind === word ? live.reading : null);
+
+/** The vectors of a word after a layer, and one token of the reader's sentence beside them. */
+function withYours(set, layer, reading, position) {
+  const { sentences, senses, cues } = set;
+  const [cosines, points] = [set.cosines[layer], set.points[layer]];
+  if (!reading) return { sentences, senses, cues, cosines, points };
+  const { tokens, text } = reading;
+  const row = reading.cosines.codes ? unpack(reading.cosines, layer, position - 1) : reading.cosines[layer][position - 1];
+  return {
+    tokens, position,
+    sentences: [...sentences, { parts: [[text, ""]], sense: "yours" }],
+    senses: [...senses, "yours"],
+    cues: [...cues, `your “${tokens[position - 1]}”`],
+    cosines: [...cosines.map((line, i) => [...line, row[i]]), [...row, 1]],
+    points: [...points, added(row, cosines, points)],
+  };
+}
+
+/** Where one more vector falls on the plane of the others, from its cosines with them and theirs:
+ *  Gower (1968). The points are the products of their centred vectors with the plane's axes. */
+function added(row, cosines, points) {
+  const mean = (values) => sum(values) / values.length;
+  const whole = mean(cosines.map(mean));
+  const products = row.map((cosine, i) => cosine - mean(row) - mean(cosines[i]) + whole);
+  const [a, b, d] = [[0, 0], [0, 1], [1, 1]].map(([i, j]) => sum(points.map((point) => point[i] * point[j])));
+  const [p, q] = [0, 1].map((axis) => sum(points.map((point, i) => point[axis] * products[i])));
+  const determinant = a * d - b * b;
+  return Math.abs(determinant) < 1e-12 ? [0, 0] : [(d * p - b * q) / determinant, (a * q - b * p) / determinant];
+}
 
 function nearestOther(row, i) {
   return range(row.length).reduce((best, j) => (j !== i && (best === -1 || row[j] > row[best]) ? j : best), -1);
@@ -112,6 +170,7 @@ const SHAPES = [
   "M 0 -7.2 L 7.2 0 L 0 7.2 L -7.2 0 Z", // diamond
   "M 0 6.8 L 6.6 -4.9 L -6.6 -4.9 Z",
   "M -6.5 -2 H -2 V -6.5 H 2 V -2 H 6.5 V 2 H 2 V 6.5 H -2 V 2 H -6.5 Z",
+  "M 0 -7.5 L 2 -2 L 7.5 0 L 2 2 L 0 7.5 L -2 2 L -7.5 0 L -2 -2 Z", // the reader's, beside six senses
 ];
 
 /** The points, with one unit in both directions and at every layer; from layer to layer they glide. */
@@ -175,6 +234,6 @@ function sentenceButton({ parts, sense }, i, { senses, cues, cosines, chosen }, 
   },
     h("svg", { width: 16, height: 16, viewBox: "-8 -8 16 16", role: "img", "aria-label": sense }, h("path", { d: shape, fill: colour })),
     h("span", {}, parts.map(([text, kind]) => (kind === "word" ? h("strong", {}, text) : kind === "cue" ? h("u", {}, text) : text))),
-    h("span", { class: "ic-value", title: `Cosine with “${cues[chosen]}”` }, fixed(cosines[i][chosen])),
+    h("span", { class: "ic-value", title: `Cosine with ${cues[chosen]}` }, fixed(cosines[i][chosen])),
   );
 }

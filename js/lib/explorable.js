@@ -17,7 +17,8 @@
 //   limits?(values, data, live) -> { trait: maximum }   maxima that depend on other controls
 //   react?(trait, values, data) -> patch                what else changes when a control changes
 //   inPicture?: [trait, …]                  controls that draw() places itself
-//   live?({ model, data, values(), set(patch), changed() }) -> { state(), reset(), end(), unsent?() }
+//   more?(api) -> vnodes                    controls that are no traits, after the others
+//   live?({ model, data, values(), set(patch), changed(), figure }) -> { state(), reset(), end(), unsent?() }
 //                                           what goes on by itself, such as a training run: compute
 //                                           gets its state as `live`, draw all of it as `api.live`;
 //                                           `unsent` says what of it a link does not carry
@@ -114,7 +115,7 @@ function mount(definition, { model, el }) {
   let width = body.clientWidth || 640;
 
   const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
-  const live = definition.live?.({ model, data: prepared, values: read, set, changed: schedule });
+  const live = definition.live?.({ model, data: prepared, values: read, set, changed: schedule, figure });
   const viewOf = (values) => definition.compute({ values, data: prepared, live: live?.state() });
 
   function set(change) {
@@ -202,6 +203,7 @@ function mount(definition, { model, el }) {
     patch(body, [
       h("div", { class: "ic-controls", role: "group", "aria-label": `Controls: ${spec.title}` },
         outside.map((trait) => api.control(trait)),
+        definition.more?.(api),
         h("div", { class: "ic-ends" },
           h("button", { type: "button", class: "ic-copy", "aria-label": "Copy link", "data-copied": told.copied, onclick: copy },
             h("span", {}, "Copy link"), h("span", {}, "Link copied")),

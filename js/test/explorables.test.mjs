@@ -13,9 +13,9 @@ for (const { spec, cases } of fixtures) {
   const { definition } = (await import(`../explorables/${spec.name}.js`)).default;
   const data = definition.prepare ? definition.prepare(spec.data) : spec.data;
 
-  for (const { before, change, after, numbers, link } of cases) {
+  for (const { before, change, live, after, numbers, link } of cases) {
     test(`${spec.name}: ${JSON.stringify(change)}`, () => {
-      const values = { ...before, ...consequences(definition, before, change, data) };
+      const values = { ...before, ...consequences(definition, before, change, data, live) };
       assert.deepEqual(values, after, "what follows from a change is the same in Python");
 
       const { anchor, given } = readFragment(link);
@@ -25,7 +25,7 @@ for (const { spec, cases } of fixtures) {
       assert.deepEqual([...own.keys()], [...given.keys()], "both leave out the same");
       assert.deepEqual(restored(definition, spec, own, data).values, after);
 
-      const view = definition.compute({ values, data });
+      const view = definition.compute({ values, data, live });
       const table = definition.numbers(view);
       assert.deepEqual(table.columns, numbers.columns);
       assert.equal(table.rows.length, numbers.rows.length);

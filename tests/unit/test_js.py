@@ -34,7 +34,7 @@ def run(command: list, **kwargs) -> subprocess.CompletedProcess:
 def cases_of(explorable: explorables.base.Explorable) -> dict:
     cases = []
     for change in changes(explorable):
-        before = explorable.values()
+        before, live = explorable.values(), live_of(explorable)
         for trait, value in change.items():
             limit = explorable.limits().get(trait)
             change[trait] = value if limit is None else min(value, limit)
@@ -44,6 +44,7 @@ def cases_of(explorable: explorables.base.Explorable) -> dict:
             {
                 "before": before,
                 "change": change,
+                "live": live,
                 "after": explorable.values(),
                 "numbers": {"columns": numbers.columns, "rows": numbers.rows},
                 "link": explorable.link(),
@@ -52,9 +53,30 @@ def cases_of(explorable: explorables.base.Explorable) -> dict:
     return {"spec": explorable.spec, "cases": cases}
 
 
+def live_of(explorable: explorables.base.Explorable) -> dict | None:
+    """What the front end holds of a sentence of the reader's, as the kernel has told it."""
+    behind = {"attention-lens": "sentence", "word-in-context": "word"}.get(explorable.name)
+    if behind is None or "tokens" not in explorable.your_reading:
+        return None
+    reading = {**explorable.your_reading, "behind": getattr(explorable, behind)}
+    return {"reading": reading, "position": getattr(explorable, "your_position", 1)}
+
+
+def with_your_sentence() -> list[explorables.base.Explorable]:
+    """A sentence of the reader's, in place of the book's or beside them."""
+    text = "A <b>boat</b> lay at the bank."
+    lens = explorables.AttentionLens(layer=2)
+    word = explorables.WordInContext(layer=3)
+    same = explorables.WordInContext(word="it", layer=0)  # of a word whose vectors are all equal
+    for one in (lens, word, same):
+        one.your_sentence = text
+    word.your_position = 4
+    return [lens, word, same]
+
+
 def test_numbers_equal_the_packages(node, tmp_path):
     shown = [getattr(explorables, name)() for name in explorables.__all__]
-    shown += [own_lens(), own_lens(causal=True)]
+    shown += [own_lens(), own_lens(causal=True), *with_your_sentence()]
     fixtures = [cases_of(one) for one in shown]
     assert all(len(fixture["cases"]) > 12 for fixture in fixtures)
     path = tmp_path / "fixtures.json"

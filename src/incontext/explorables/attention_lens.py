@@ -10,9 +10,11 @@ from traitlets import TraitError, Unicode, observe, validate
 from incontext import plots, reading
 from incontext.pretrained import load_encoder
 from incontext.softmax import softmax
+from incontext.transformer import Encoder
 
 from .base import Explorable, Numbers, pack
 from .controls import integer, slider
+from .your_sentence import YourSentence
 
 # Each sentence with the word whose attention is shown first.
 SENTENCES = {
@@ -43,8 +45,9 @@ OF_YOUR_OWN = {
 SMALLEST = 1e-30
 
 
-class AttentionLens(Explorable):
-    """`AttentionLens(sentences=[…])` looks at sentences of your own.
+class AttentionLens(YourSentence, Explorable):
+    """`AttentionLens(sentences=[…])` looks at sentences of your own, and `lens.your_sentence = "…"`
+    at one that you think of later.
 
     `AttentionLens(attentions=[…], tokens=[…])` looks at weights that you have computed: a tensor
     `[1, heads, T, T]` or `[heads, T, T]` for each layer, and the T tokens. `model` names the model
@@ -141,7 +144,31 @@ class AttentionLens(Explorable):
 
     @observe("sentence")
     def _first_position(self, change):
+        self.your_sentence = ""
         self.position = self._data[change.new]["first"]
+
+    @validate("your_sentence")
+    def _for_the_encoder(self, proposal):
+        if proposal.value and "model" in next(iter(self._data.values())):
+            raise TraitError(
+                f"your_sentence={proposal.value!r}: this lens shows weights that were given to it; "
+                "AttentionLens() reads sentences with the real encoder"
+            )
+        return proposal.value
+
+    def _tokenizer(self):
+        return load_encoder()[1]
+
+    def _read(self, ids, tokens):
+        encoder, _ = load_encoder()
+        return {"scores": _scores(encoder, ids)}
+
+    @observe("your_reading")
+    def _first_of_yours(self, change):
+        if "tokens" in change.new:
+            self.position = 2
+        else:
+            self._keep_within_limits()
 
     def control_spec(self, name):
         spec = super().control_spec(name)
@@ -159,10 +186,12 @@ class AttentionLens(Explorable):
 
     @property
     def _tokens(self) -> list[str]:
-        return self._data[self.sentence]["tokens"]
+        return (self._own or self._data[self.sentence])["tokens"]
 
     def _weights(self) -> torch.Tensor:
-        scores = self._scores[self.sentence][self.layer - 1, self.head - 1]
+        own = self._own
+        scores = _unpacked(own["scores"]) if own else self._scores[self.sentence]
+        scores = scores[self.layer - 1, self.head - 1]
         if self._data[self.sentence].get("causal"):
             scores = scores.masked_fill(torch.ones_like(scores).triu(1).bool(), -torch.inf)
         return softmax(scores, self.temperature)
@@ -184,7 +213,8 @@ class AttentionLens(Explorable):
         tokens, row = self._tokens, self._weights()[self.position - 1]
         weight, key = row.max(dim=0)
         return (
-            f"Attention of layer {self.layer}, head {self.head} in “{self.sentence}” as arcs and "
+            f"Attention of layer {self.layer}, head {self.head} in "
+            f"“{self._own['text'] if self._own else self.sentence}” as arcs and "
             f"as a map. “{tokens[self.position - 1]}” looks most at “{tokens[int(key)]}”, "
             f"with weight {weight:.2f}."
         )
@@ -197,13 +227,17 @@ def _of_the_encoder(sentences: Sequence[str]) -> dict[str, dict]:
     for text in sentences:
         ids = tokenizer.encode(text)
         tokens, word = tokenizer.tokens(ids), FOCUS.get(text, "")
-        packed, _ = pack(torch.cat(reading.scores(encoder, ids[None])).double().numpy())
         data[text] = {
             "tokens": tokens,
             "first": tokens.index(word) + 1 if word else 2,
-            "scores": packed,
+            "scores": _scores(encoder, ids),
         }
     return data
+
+
+def _scores(encoder: Encoder, ids: torch.Tensor) -> dict:
+    """The scores of every layer and head [L, H, T, T], packed."""
+    return pack(torch.cat(reading.scores(encoder, ids[None])).double().numpy())[0]
 
 
 def _given(

@@ -1,11 +1,13 @@
 """One word in several sentences: where do its vectors stand after each layer?"""
 
+import base64
 import math
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
-from traitlets import TraitError, Unicode, validate
+from traitlets import CInt, TraitError, Unicode, observe, validate
 
 from incontext import plots
 from incontext.contextual import SETS, nearest_other, planes, within_and_between, word_vectors
@@ -14,12 +16,17 @@ from incontext.pretrained import load_encoder
 
 from .base import Explorable, Numbers, pack
 from .controls import integer
+from .your_sentence import YourSentence
 
 Sentences = Sequence[tuple[str, str, str]]
 
 
-class WordInContext(Explorable):
-    """`WordInContext({"plant": [(sense, cue, sentence), …]})` looks at words of your own."""
+class WordInContext(YourSentence, Explorable):
+    """`WordInContext({"plant": [(sense, cue, sentence), …]})` looks at words of your own.
+
+    `explorer.your_sentence = "…"` lays one more sentence beside those of the word: any token of it,
+    `your_position`, is compared with the word's vectors, and drawn on their map.
+    """
 
     name = "word-in-context"
     title = "Word in context"
@@ -40,18 +47,21 @@ class WordInContext(Explorable):
     word = Unicode().tag(sync=True, control={"kind": "select", "label": "Word", "options": []})
     layer = integer("Layer", 0, minimum=0, maximum=6)
     sentence = integer("Sentence", 1, minimum=1, maximum=100)
+    your_position = CInt(1, min=1).tag(sync=True)
 
     def __init__(self, sets: Mapping[str, Sentences] | None = None, **values):
         if sets is not None and not (isinstance(sets, Mapping) and sets):
             raise ValueError("sets must map at least one word to its sentences")
         self._sets = SETS if sets is None else sets
-        encoder, tokenizer = load_encoder()
+        self._model = encoder, tokenizer = load_encoder()
+        self._vectors = {}  # [L, N, C] of a word in its sentences, of length 1
         self._data, self._cosines, self._points, self._kept, self._floors = {}, {}, {}, {}, {}
         for word, sentences in self._sets.items():
             _check(word, sentences)
             vectors = torch.stack(
                 [word_vectors(encoder, tokenizer, text, word) for *_, text in sentences], dim=1
             ).double()
+            self._vectors[word] = vectors / vectors.norm(dim=-1, keepdim=True)
             cosines = cosine_similarity(vectors[:, :, None], vectors[:, None])
             points, self._kept[word] = planes(vectors)
             packed_cosines, self._cosines[word] = pack(cosines.numpy())
@@ -101,24 +111,64 @@ class WordInContext(Explorable):
         return {"sets": self._data}
 
     def limits(self):
-        return {"sentence": len(self._sets[self.word])}
+        return {"sentence": len(self._sets[self.word]) + (self._own is not None)}
+
+    @observe("word")
+    def _another_word(self, change):
+        self.your_sentence = ""
+
+    def _tokenizer(self):
+        return self._model[1]
+
+    def _read(self, ids, tokens):
+        """The cosine of each token with the word in each sentence, [L, T, N]."""
+        with torch.no_grad():
+            states = torch.cat(self._model[0](ids[None]).hidden_states).double()
+        states = states / states.norm(dim=-1, keepdim=True)
+        return {"cosines": pack((states @ self._vectors[self.word].mT).numpy())[0]}
+
+    @observe("your_reading")
+    def _choose_yours(self, change):
+        if "tokens" in change.new:
+            tokens = change.new["tokens"]
+            self.your_position = (tokens.index(self.word) if self.word in tokens else 1) + 1
+            self.sentence = len(self._sets[self.word]) + 1
+        else:
+            self._keep_within_limits()
+
+    @validate("your_position")
+    def _one_of_the_tokens(self, proposal):
+        n = len(self._own["tokens"]) if self._own else 1
+        if proposal.value > n and self._own:
+            raise TraitError(f"your_position={proposal.value} must be at most {n}")
+        return proposal.value
 
     def _view(self):
         sentences = self._sets[self.word]
+        senses = [sense for sense, _, _ in sentences]
+        cues = [cue for _, cue, _ in sentences]
+        cosines = self._cosines[self.word][self.layer]
+        points = self._points[self.word][self.layer]
+        if self._own is None:
+            return senses, cues, cosines, points
+        row = _unpacked(self._own["cosines"])[self.layer, self.your_position - 1]
+        cosines_with_yours = np.block([[cosines, row[:, None]], [row, np.ones((1, 1))]])
+        token = self._own["tokens"][self.your_position - 1]
         return (
-            [sense for sense, _, _ in sentences],
-            [cue for _, cue, _ in sentences],
-            self._cosines[self.word][self.layer],
-            self._points[self.word][self.layer],
+            [*senses, "yours"],
+            [*cues, f"your “{token}”"],
+            cosines_with_yours,
+            np.vstack([points, added(row, cosines, points)]),
         )
 
     def numbers(self):
         senses, cues, cosines, points = self._view()
         chosen, kept = self.sentence - 1, self._kept[self.word][self.layer]
-        neighbours = [nearest_other(cosines, i) for i in range(len(senses))]
-        agree = [sense == senses[j] for sense, j in zip(senses, neighbours, strict=True)]
-        same, other = within_and_between(cosines, senses)
-        closest = neighbours[chosen]
+        n = len(self._sets[self.word])  # the book's: yours is in none of the senses
+        neighbours = [nearest_other(cosines[:n, :n], i) for i in range(n)]
+        agree = [senses[i] == senses[j] for i, j in enumerate(neighbours)]
+        same, other = within_and_between(cosines[:n, :n], senses[:n])
+        closest = neighbours[chosen] if chosen < n else int(cosines[chosen, :n].argmax())
         summary = {
             f"{cues[chosen]}, nearest: {cues[closest]}": float(cosines[chosen, closest]),
             "sentences whose nearest has their sense": sum(agree),
@@ -149,12 +199,33 @@ class WordInContext(Explorable):
 
     def alt(self):
         senses, cues, cosines, _ = self._view()
-        same, other = within_and_between(cosines, senses)
+        n = len(self._sets[self.word])
+        same, other = within_and_between(cosines[:n, :n], senses[:n])
         return (
             f"The vectors of “{self.word}” in {len(cues)} sentences after layer {self.layer}, as a "
             f"matrix of cosines and as points on a plane, named {', '.join(cues)}. The mean cosine "
             f"is {same:.2f} within a sense and {other:.2f} between senses."
         )
+
+
+def added(row: np.ndarray, cosines: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Where one more vector falls on the plane of the others, from cosines alone.
+
+    row: its cosines with them [N]; cosines: theirs [N, N]; points: theirs on the plane [N, 2], which
+    are the products of their centred vectors with the plane's axes. Gower (1968), "Adding a point to
+    vector diagrams in multivariate analysis".
+    """
+    sizes = points.T @ points
+    if abs(np.linalg.det(sizes)) < 1e-12:  # all the same: there is no plane
+        return np.zeros(2)
+    products = row - row.mean() - cosines.mean(axis=1) + cosines.mean()  # of centred vectors
+    return np.linalg.solve(sizes, points.T @ products)
+
+
+def _unpacked(packed: Mapping) -> np.ndarray:
+    """What `pack` has packed, as the page reads it."""
+    codes = np.frombuffer(base64.b64decode(packed["codes"]), dtype="<u2")
+    return (packed["low"] + packed["step"] * codes.astype(np.float64)).reshape(packed["shape"])
 
 
 def _check(word: str, sentences: Sentences) -> None:
