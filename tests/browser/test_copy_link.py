@@ -148,7 +148,7 @@ def test_the_button_copies_by_keyboard_says_so_and_nothing_moves(visit):
     one = visit(fresh=True)
     origin = "/".join(one.base.split("/")[:3])
     one.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=origin)
-    one.page.goto(f"{one.base}/{SOFTMAX}.html?highlight=x")
+    one.page.goto(f"{one.base}/{SOFTMAX}.html?from=mail")
     figure = first(one)
     slider = figure.get_by_role("slider", name="Temperature")
     slider.focus()
@@ -164,7 +164,7 @@ def test_the_button_copies_by_keyboard_says_so_and_nothing_moves(visit):
     figure.get_by_role("status").filter(has_text="Link copied.").wait_for(state="attached")
     copied = one.page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{one.base}/{SOFTMAX}.html#{NAME}?temperature=0.98"
-    assert one.page.url == copied.replace("#", "?highlight=x#")
+    assert one.page.url == copied.replace("#", "?from=mail#")
     figure.locator(".ic-copy:not([data-copied])").wait_for()
 
 
