@@ -21,7 +21,9 @@
 //   live?({ model, data, values(), set(patch), changed(), figure }) -> { state(), reset(), end(), unsent?() }
 //                                           what goes on by itself, such as a training run: compute
 //                                           gets its state as `live`, draw all of it as `api.live`;
-//                                           `unsent` says what of it a link does not carry
+//                                           `unsent` says what of it a link does not carry; linked()
+//                                           what it does, as controls with a value, and open(given,
+//                                           then) takes it back, true if `then` has to be waited for
 // }
 
 import { control, lengthButtons, scaleOf } from "./controls.js";
@@ -116,6 +118,7 @@ function mount(definition, { model, el }) {
 
   const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
   const live = definition.live?.({ model, data: prepared, values: read, set, changed: schedule, figure });
+  const linked = () => live?.linked?.() ?? []; // what a link carries beside the controls
   const viewOf = (values) => definition.compute({ values, data: prepared, live: live?.state() });
 
   function set(change) {
@@ -156,14 +159,23 @@ function mount(definition, { model, el }) {
   function openAddress() {
     const given = inAddress();
     if (!given) return;
+    const waits = live?.open?.(given, () => restore(given));
+    restore(given, waits);
+  }
+
+  /** Controls may depend on a text that is still to be read: then only what they have is restored. */
+  function restore(given, waits) {
     const { values, ignored } = restored(definition, spec, given, prepared, live?.state());
     write(values);
-    const text = ignored.length ? ignoredSaid(ignored, spec.controls) : "";
+    const own = linked().map(({ trait }) => trait);
+    const unknown = waits ? [] : ignored.filter(([name]) => !own.includes(name));
+    const text = unknown.length ? ignoredSaid(unknown, spec.controls) : "";
     tell({ said: text, shown: text });
   }
 
   async function copy() {
-    const fragment = fragmentOf(figure.id || `explorable-${spec.name}`, spec.controls, read());
+    const values = { ...read(), ...Object.fromEntries(linked().map(({ trait, value }) => [trait, value])) };
+    const fragment = fragmentOf(figure.id || `explorable-${spec.name}`, [...spec.controls, ...linked()], values);
     const link = figure.id ? addressWith(fragment) : `#${fragment}`;
     const notes = [live?.unsent?.(), !figure.id && `A notebook opens it with Explorable.from_link("${link}").`].filter(Boolean);
     if (figure.id) replaceFragment(fragment);

@@ -6,9 +6,10 @@ share a scale, so that the largest of each group is 127 steps long:
     ŵ = s · round(w / s)        s = max |w| of the group / 127
 
 Rounding each weight on its own is not the best that 8 bits can do. What a weight loses can be made
-good by the weights of its row that are not rounded yet, as far as their inputs go together in texts:
+good by the weights of its row that are not rounded yet, as far as their inputs go together in
+texts:
 
-    w_j ← w_j − (w_i − ŵ_i) · U_ij / U_ii        for each j after i; U the Cholesky factor of (X Xᵀ)⁻¹
+    w_j ← w_j − (w_i − ŵ_i) · U_ij / U_ii     for each j after i; U the Cholesky factor of (X Xᵀ)⁻¹
 
 The book's build writes the result as scripts, which a page that is opened from a folder may load
 too: a file for each half of a layer, and the table of tokens in blocks, of which a sentence needs a
@@ -89,7 +90,8 @@ def pack(
         the later ones so that the outputs for such inputs change least; without it each weight is
         rounded to the nearest step.
 
-    Raises ``ValueError`` for a group that does not divide C, weights or moments that are not finite.
+    Raises ``ValueError`` for a group that does not divide C, or for weights or moments that are
+    not finite.
     """
     checks.floating("matrix", matrix)
     checks.axes("matrix", matrix, "R C")
@@ -139,7 +141,7 @@ def _rounded_in_turn(weights: Tensor, steps: Tensor, moments: Tensor) -> Tensor:
 
 
 def _upper_half(numbers: np.ndarray) -> np.ndarray:
-    """The upper 16 bits of each float32, rounded up, so that no code passes ``TOP``; 0 becomes 1."""
+    """The upper 16 bits of each float32, rounded up: no code passes ``TOP``. 0 becomes 1."""
     bits = np.where(numbers == 0, 1, numbers).astype(np.float32).view(np.uint32)
     return ((bits + 0xFFFF) >> 16).astype(np.uint16)
 
@@ -304,8 +306,8 @@ def _check(config: TransformerConfig) -> None:
     for name, value in required.items():
         if getattr(config, name) != value:
             raise ValueError(
-                f"encoder must have {name}={value!r}, got {getattr(config, name)!r}: the page reads "
-                "encoders as BERT's"
+                f"encoder must have {name}={value!r}, got {getattr(config, name)!r}: the page"
+                " reads encoders as BERT's"
             )
 
 

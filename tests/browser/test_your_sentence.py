@@ -86,7 +86,7 @@ def test_it_is_loaded_when_asked_for_and_reads_as_python_does(visit, kind):
     assert {"reading", "index", "vocabulary", "embeddings", "layer-6-feed-forward"} <= set(names)
     assert own.figure.locator("figcaption").inner_text().endswith(CAPTION)
     assert own.figure.locator("b").count() == 0, "what is typed is text"
-    assert ["<", "b", ">", "cave"] == own.figure.locator(".ic-chip").all_inner_texts()[7:11]
+    assert own.figure.locator(".ic-chip").all_inner_texts()[7:11] == ["<", "b", ">", "cave"]
 
     twin = AttentionLens.from_spec(own.spec)
     twin.your_sentence = TEXT

@@ -179,14 +179,16 @@ class Explorable(anywidget.AnyWidget):
 
         `#explorable-…?…`, to be put behind the address of the page that has the explorable.
         """
-        return links.write(self.name, self.spec["controls"], self.values())
+        own = self.in_link()
+        values = {one["trait"]: getattr(self, one["trait"]) for one in own}
+        return links.write(self.name, [*self.spec["controls"], *own], self.values() | values)
 
     def _restore(self, given: Mapping[str, str]) -> dict[str, str]:
         """Sets the controls to what a link gives them, the others to their defaults.
 
         Returns what was ignored, by name, and why. Restores as `restored` of js/lib/explorable.js.
         """
-        controls = {one["trait"]: one for one in self.spec["controls"]}
+        controls = {one["trait"]: one for one in [*self.spec["controls"], *self.in_link()]}
         ignored = {name: "there is no such control" for name in given if name not in controls}
         defaults, named = {}, {}
         for name, control in controls.items():
@@ -248,6 +250,10 @@ class Explorable(anywidget.AnyWidget):
     def data(self) -> dict:
         """What the front end needs beyond the controls: JSON-able, the same at every call."""
         return {}
+
+    def in_link(self) -> list[dict]:
+        """What a link carries beside the controls, declared as they are."""
+        return []
 
     def limits(self) -> dict[str, int]:
         """Maxima that depend on other controls, such as Head on Number of heads."""

@@ -12,6 +12,7 @@ from traitlets import CInt, TraitError, Unicode, observe, validate
 from incontext import plots
 from incontext.contextual import SETS, nearest_other, planes, within_and_between, word_vectors
 from incontext.embeddings import cosine_similarity
+from incontext.packing import MOST_TOKENS
 from incontext.pretrained import load_encoder
 
 from .base import Explorable, Numbers, pack
@@ -127,6 +128,12 @@ class WordInContext(YourSentence, Explorable):
         states = states / states.norm(dim=-1, keepdim=True)
         return {"cosines": pack((states @ self._vectors[self.word].mT).numpy())[0]}
 
+    def in_link(self):
+        usual = None if self._own else self.your_position  # beside a text it always stands
+        place = {"trait": "your_position", "label": "Your token", "kind": "integer"}
+        limits = {"minimum": 1, "maximum": MOST_TOKENS}
+        return [*super().in_link(), {**place, **limits, "default": usual}]
+
     @observe("your_reading")
     def _choose_yours(self, change):
         if "tokens" in change.new:
@@ -211,9 +218,9 @@ class WordInContext(YourSentence, Explorable):
 def added(row: np.ndarray, cosines: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Where one more vector falls on the plane of the others, from cosines alone.
 
-    row: its cosines with them [N]; cosines: theirs [N, N]; points: theirs on the plane [N, 2], which
-    are the products of their centred vectors with the plane's axes. Gower (1968), "Adding a point to
-    vector diagrams in multivariate analysis".
+    row: its cosines with them [N]; cosines: theirs [N, N]; points: theirs on the plane [N, 2],
+    which are the products of their centred vectors with the plane's axes. Gower (1968), "Adding a
+    point to vector diagrams in multivariate analysis".
     """
     sizes = points.T @ points
     if abs(np.linalg.det(sizes)) < 1e-12:  # all the same: there is no plane

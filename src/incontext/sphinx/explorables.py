@@ -1,7 +1,7 @@
 """Puts explorables and predictions into the built book: files once, scripts only where used.
 
-The encoder that reads a sentence of the reader's is packed here too, when the first page with a field
-for one is written. It is kept beside the book, so that the next build copies it.
+The encoder that reads a sentence of the reader's is packed here too, when the first page with a
+field for one is written. It is kept beside the book, so that the next build copies it.
 """
 
 import hashlib
