@@ -121,7 +121,8 @@ class Frame:
     def _repr_html_(self) -> str:
         title = html.escape(self.title)
         return (
-            f'<figure class="bertviz" aria-label="{title}"><p><strong>{title}</strong></p>'
+            f'<figure class="bertviz" aria-label="{title}" style="margin: 1em 0">'
+            f"<p><strong>{title}</strong></p>"
             f'<iframe title="{title}" loading="lazy" srcdoc="{html.escape(self.document)}"'
             f' style="width: 100%; height: {self.height}px; border: 0"></iframe>'
             f"<figcaption>{html.escape(self.caption)}</figcaption>{self.seen}</figure>"
@@ -353,7 +354,7 @@ def _height(view: str, n_tokens: int, n_heads: int, n_layers: int) -> int:
     if view == "head":
         return round(30 + 22.5 * n_tokens) + 40
     if view == "neuron":
-        return 100 + 26 * n_tokens + 60
+        return round(0.9 * (100 + 26 * n_tokens)) + 50  # 0.9: FIT
     thumbnail = n_tokens * 7 * 12 / n_heads + 10
     detail = 18 * n_tokens + 55
     return round(max(38 + n_layers * thumbnail, detail)) + 40
