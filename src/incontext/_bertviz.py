@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -65,12 +66,12 @@ STYLE = """
 html { color-scheme: light; } html[data-theme=dark] { color-scheme: dark; }
 body { margin: 0; padding: 4px 0; color: #000; } select { color-scheme: light; }
 html[data-theme=dark] body { filter: invert(.93) hue-rotate(180deg); }
-svg { display: block; }
+svg { display: block; } #bertviz { background: transparent !important; }
 """
 STYLE_OF = {
     "head": "#bertviz { max-width: 340px; margin: auto; }",
-    "model": "",
-    "neuron": "#vis svg { min-width: 1010px; }",
+    "model": ".attn_background[fill=white] { fill: transparent; }",
+    "neuron": "html { overflow-y: hidden; } #vis svg { min-width: 1010px; }",
 }
 
 # Follows the theme of the book, of JupyterLab or of the system, and names what has no name.
@@ -98,7 +99,7 @@ FOLLOW = """
 })();
 """
 # The neuron view is 1010 pixels wide: smaller where that fits it in, to be scrolled on a phone.
-FIT = "document.body.style.zoom = innerWidth < 700 ? 0.9 : Math.min(1, innerWidth / 1020);"
+FIT = "document.body.style.zoom = innerWidth < 500 ? 0.9 : Math.min(1, innerWidth / 1020);"
 
 
 @dataclass(frozen=True)
@@ -354,31 +355,41 @@ def _height(view: str, n_tokens: int, n_heads: int, n_layers: int) -> int:
     if view == "head":
         return round(30 + 22.5 * n_tokens) + 40
     if view == "neuron":
-        return round(0.9 * (100 + 26 * n_tokens)) + 50  # 0.9: FIT
+        return round(0.9 * (48 + 26 * n_tokens)) + 50  # 0.9: FIT; 52 of its 100 stay empty
     thumbnail = n_tokens * 7 * 12 / n_heads + 10
     detail = 18 * n_tokens + 55
     return round(max(38 + n_layers * thumbnail, detail)) + 40
 
 
 def _in_words(chosen, tokens: list[str], layers: list[int], opened) -> str:
-    """What the frame shows: a sentence, and the heaviest weight of each head."""
+    """What the frame shows: a sentence, and the heaviest weight of each head.
+
+    The token that gets most weight of all is named in the sentence and left out of the table, where
+    it would stand in nearly every row.
+    """
     shown = [html.escape(token.replace("\u2060", "").strip("Ġ▁ ")) for token in tokens]
+    maps = torch.stack([weights[0].detach().cpu() for weights in chosen])  # [L, H, T, S]
+    received = maps.mean((0, 1, 2))
+    first = int(received.argmax())
     rows = []
-    for number, weights in zip(layers, chosen, strict=True):
-        for head, one in enumerate(weights[0].detach().cpu(), start=1):
-            query, key = divmod(int(one.argmax()), one.shape[1])
-            rows.append((number, head, shown[query], shown[key], float(one.max())))
+    for number, of_layer in zip(layers, maps, strict=True):
+        for head, one in enumerate(of_layer, start=1):
+            others = one.clone()
+            others[:, first] = -1
+            query, key = divmod(int(others.argmax()), one.shape[1])
+            rows.append((number, head, shown[query], shown[key], float(one[query, key])))
 
     def said(row) -> str:
         return f"layer {row[0]}, head {row[1]}: {row[4]:.2f} from “{row[2]}” to “{row[3]}”"
 
-    n_heads = len(rows) // len(layers)
-    parts = (
-        f"{len(layers)} layer{'s' * (len(layers) > 1)}, {n_heads} heads each, {len(shown)} tokens"
-    )
-    sentence = f"{parts}. The heaviest weight of all is in {said(max(rows, key=lambda r: r[4]))}."
+    sizes = f"{len(layers)} layer{'s' * (len(layers) > 1)}, {maps.shape[1]} heads each"
     here = [row for row in rows if row[:2] == opened]
-    sentence += f" The frame opens with {said(here[0])}." if here else ""
+    sentence = (
+        f"{sizes}, {len(shown)} tokens. On average {received[first]:.2f} of the weight goes to"
+        f" “{shown[first]}”. The heaviest weight on another token is in"
+        f" {said(max(rows, key=lambda row: row[4]))}."
+        + (f" The frame opens with {said(here[0])}." if here else "")
+    )
     head = "".join(f"<th scope='col'>{name}</th>" for name in COLUMNS)
     body = "".join(
         "<tr>" + "".join(f"<td>{cell}</td>" for cell in row[:4]) + f"<td>{row[4]:.2f}</td></tr>"
@@ -386,6 +397,6 @@ def _in_words(chosen, tokens: list[str], layers: list[int], opened) -> str:
     )
     return (
         f"<details><summary>In words and numbers</summary><p>{sentence}</p><table><caption>The"
-        f" heaviest weight of each head</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></details>"
+        f" heaviest weight of each head, “{shown[first]}” left out</caption><thead><tr>{head}</tr>"
+        f"</thead><tbody>{body}</tbody></table></details>"
     )
