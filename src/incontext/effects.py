@@ -65,7 +65,8 @@ def rank_correlation(a: Float[Tensor, " T"], b: Float[Tensor, " T"]) -> float:
     checks.axes("b", b, "T")
     if len(a) != len(b) or len(a) < 2:
         raise ValueError(f"a and b must have one length, 2 or more, got {len(a)} and {len(b)}")
-    return float(torch.corrcoef(torch.stack([ranks(a), ranks(b)]))[0, 1])
+    x, y = (ranks(one) - (len(one) + 1) / 2 for one in (a, b))  # their mean is 0
+    return float(x @ y / (x.norm() * y.norm()))
 
 
 def bootstrap_interval(

@@ -119,7 +119,8 @@ def test_words_and_numbers_say_what_is_seen(read):
                       shown.seen)  # fmt: skip
     assert [(int(row[0]), int(row[1])) for row in rows] == [(1, 1), (1, 2), (3, 1), (3, 2)]
     names = ["[CLS]", "the", "<b>", "River", "[SEP]"]
-    maps = torch.stack([read[0][i][0] for i in (0, 2)])
+    said = html.unescape(shown.seen)
+    maps = torch.stack([read[0][i][0] for i in (0, 2)]).detach()
     received = maps.mean((0, 1, 2))
     first = int(received.argmax())
     assert f"{received[first]:.2f} of the weight goes to “{names[first]}”" in html.unescape(
@@ -127,7 +128,7 @@ def test_words_and_numbers_say_what_is_seen(read):
     )
     heaviest = 0.0
     for layer, head, query, key, weight in rows:
-        weights = read[0][int(layer) - 1][0, int(head) - 1].clone()
+        weights = maps[int(layer) // 2, int(head) - 1].clone()
         weights[:, first] = 0
         at = names.index(html.unescape(query)), names.index(html.unescape(key))
         assert weights[at] == weights.max() and weight == f"{weights.max():.2f}"
