@@ -2,7 +2,8 @@
 
 ``scores`` reads what goes into the softmax of every head. It asks for no option of the model: it
 listens to the projections of queries and keys with PyTorch's forward hooks, while the model reads
-the text as it always does, and computes their scaled products again.
+the text as it always does, and computes their scaled products again. ``bertviz_frame`` draws what
+heads do, with BertViz, for any model.
 
 ``ledger`` asks where a decision comes from. All that a model with a residual stream says is a sum
 of what its parts have written, seen through norms; with the scale of every norm held at its value
@@ -28,6 +29,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from incontext import checks
+from incontext._bertviz import bertviz_frame as bertviz_frame
 from incontext.attention import attention_scores, causal_mask
 from incontext.block import RMSNorm
 from incontext.heads import MultiHeadAttention, split_heads
@@ -36,10 +38,13 @@ from incontext.transformer import Decoder, Encoder
 RECORDED = Path(__file__).parent / "recorded" / "heads.json"
 
 
-def scores(model: Encoder | Decoder, ids: Integer[Tensor, "B T"]) -> list[Float[Tensor, "B H T S"]]:
-    """The scores of every layer before softmax; −∞ where a decoder's causal mask forbids a key.
+def queries_and_keys(
+    model: Encoder | Decoder, ids: Integer[Tensor, "B T"]
+) -> tuple[list[Float[Tensor, "B H T D"]], list[Float[Tensor, "B H S D"]]]:
+    """The queries and the keys of every layer as their dot products are taken.
 
-    Softmax of these (at temperature 1) is what the model returns as ``attentions``.
+    After rotation, where the model has one; keys that heads share are repeated for each of them.
+    The scores are their scaled products, plus a bias in a model with ALiBi.
 
     model: an ``Encoder`` or a ``Decoder``; ids: ``[B, T]``, one text or several of one length.
     """
@@ -51,21 +56,33 @@ def scores(model: Encoder | Decoder, ids: Integer[Tensor, "B T"]) -> list[Float[
     projections = [one for at in attentions for one in (at.q_proj, at.k_proj)]
     with torch.no_grad(), heard(projections, lambda inputs, output: output) as projected:
         model(ids, need_weights=False)
+    rotate = stack.position_options(ids.shape[1]).get("rotate")
 
-    n_tokens = ids.shape[1]
-    positions = stack.position_options(n_tokens)
-    rotate, bias = positions.get("rotate"), positions.get("bias")
-    mask = causal_mask(n_tokens, device=ids.device) if isinstance(model, Decoder) else None
-
-    def of_layer(attention: MultiHeadAttention) -> Tensor:
+    def of_layer(attention: MultiHeadAttention) -> tuple[Tensor, Tensor]:
         q = split_heads(projected[attention.q_proj], attention.n_heads)
         k = split_heads(projected[attention.k_proj], attention.n_kv_heads)
         if rotate is not None:
             q, k = rotate(q), rotate(k)
-        k = attention.for_each_query_head(k)
-        return attention_scores(q, k, mask=mask, bias=bias)
+        return q, attention.for_each_query_head(k)
 
-    return [of_layer(attention) for attention in attentions]
+    queries, keys = zip(*map(of_layer, attentions), strict=True)
+    return list(queries), list(keys)
+
+
+def scores(model: Encoder | Decoder, ids: Integer[Tensor, "B T"]) -> list[Float[Tensor, "B H T S"]]:
+    """The scores of every layer before softmax; −∞ where a decoder's causal mask forbids a key.
+
+    Softmax of these (at temperature 1) is what the model returns as ``attentions``.
+
+    model: an ``Encoder`` or a ``Decoder``; ids: ``[B, T]``, one text or several of one length.
+    """
+    queries, keys = queries_and_keys(model, ids)
+    stack = model.stack if isinstance(model, Decoder) else model
+    n_tokens = ids.shape[1]
+    bias = stack.position_options(n_tokens).get("bias")
+    mask = causal_mask(n_tokens, device=ids.device) if isinstance(model, Decoder) else None
+    pairs = zip(queries, keys, strict=True)
+    return [attention_scores(q, k, mask=mask, bias=bias) for q, k in pairs]
 
 
 class LedgerRow(NamedTuple):

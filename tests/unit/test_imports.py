@@ -25,7 +25,7 @@ MODULES_OF = {
     "multi-head-attention": ["heads"],
     "relative-positions": ["positions", "heads", "pretrained"],
     "transformer-block": ["config", "block", "transformer"],
-    "reading-attention": ["reading", "pretrained"],
+    "reading-attention": ["reading", "effects", "pretrained"],
     "what-heads-do": ["reading", "relations", "pretrained"],
     "training": ["corpus", "training"],
     "clinic": ["clinic", "training"],

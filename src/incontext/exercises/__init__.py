@@ -36,6 +36,7 @@ from .positional_encoding import (
     check_sinusoids,
     check_unevenness,
 )
+from .reading_attention import check_hidden, check_own_map, check_rho, check_rollout
 from .real_models import run_decoder_on, run_encoder_on
 from .relative_positions import (
     check_alibi,
@@ -112,6 +113,7 @@ __all__ = [
     "check_hand_score",
     "check_head_by_offset",
     "check_head_parameters",
+    "check_hidden",
     "check_induction_target",
     "check_layer_norm",
     "check_love",
@@ -129,6 +131,7 @@ __all__ = [
     "check_own_direction",
     "check_own_family",
     "check_own_head",
+    "check_own_map",
     "check_own_order",
     "check_own_senses",
     "check_own_sink",
@@ -138,6 +141,8 @@ __all__ = [
     "check_pool",
     "check_prompts",
     "check_removal",
+    "check_rho",
+    "check_rollout",
     "check_rotary_attention",
     "check_rotate",
     "check_sampler",
