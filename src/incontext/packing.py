@@ -7,9 +7,9 @@ share a scale, so that the largest of each group is 127 steps long:
 
 Rounding each weight on its own is not the best that 8 bits can do. What a weight loses can be made
 good by the weights of its row that are not rounded yet, as far as their inputs go together in
-texts:
+texts. With U the Cholesky factor of (X Xᵀ)⁻¹, for each j after i:
 
-    w_j ← w_j − (w_i − ŵ_i) · U_ij / U_ii     for each j after i; U the Cholesky factor of (X Xᵀ)⁻¹
+    w_j ← w_j − (w_i − ŵ_i) · U_ij / U_ii
 
 The book's build writes the result as scripts, which a page that is opened from a folder may load
 too: a file for each half of a layer, and the table of tokens in blocks, of which a sentence needs a
@@ -90,7 +90,7 @@ def pack(
         the later ones so that the outputs for such inputs change least; without it each weight is
         rounded to the nearest step.
 
-    Raises ``ValueError`` for a group that does not divide C, or for weights or moments that are
+    Raises ``ValueError`` for a group that does not divide C, and for weights or moments that are
     not finite.
     """
     checks.floating("matrix", matrix)
@@ -141,7 +141,7 @@ def _rounded_in_turn(weights: Tensor, steps: Tensor, moments: Tensor) -> Tensor:
 
 
 def _upper_half(numbers: np.ndarray) -> np.ndarray:
-    """The upper 16 bits of each float32, rounded up: no code passes ``TOP``. 0 becomes 1."""
+    """The upper 16 bits of each float32, rounded up: no code passes ``TOP``. 0 becomes 1e-45."""
     bits = np.where(numbers == 0, 1, numbers).astype(np.float32).view(np.uint32)
     return ((bits + 0xFFFF) >> 16).astype(np.uint16)
 
@@ -160,14 +160,10 @@ def moments(encoder: Encoder, tokenizer: Tokenizer) -> dict[str, Float[Tensor, "
     The odd ones are tokens drawn from the vocabulary, frequent ones oftener, or one token again and
     again. The seed is fixed.
     """
-    found: dict[str, Tensor] = {}
+    seen: dict[str, list[Tensor]] = {}
 
     def note(name: str):
-        def hook(module, inputs):
-            x = inputs[0].reshape(-1, inputs[0].shape[-1])
-            found[name] = found.get(name, 0) + x.T @ x
-
-        return hook
+        return lambda module, inputs: seen.setdefault(name, []).append(inputs[0][0])
 
     linears = [(name, m) for name, m in encoder.named_modules() if isinstance(m, nn.Linear)]
     hooks = [module.register_forward_pre_hook(note(name)) for name, module in linears]
@@ -177,7 +173,8 @@ def moments(encoder: Encoder, tokenizer: Tokenizer) -> dict[str, Float[Tensor, "
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    rows = {name: torch.cat(inputs) for name, inputs in seen.items()}
+    return {name: x.T @ x for name, x in rows.items()}
 
 
 def _texts(tokenizer: Tokenizer, vocab_size: int, n_odd: int = 200) -> list[Tensor]:
@@ -306,8 +303,8 @@ def _check(config: TransformerConfig) -> None:
     for name, value in required.items():
         if getattr(config, name) != value:
             raise ValueError(
-                f"encoder must have {name}={value!r}, got {getattr(config, name)!r}: the page"
-                " reads encoders as BERT's"
+                f"encoder must have {name}={value!r}, got {getattr(config, name)!r}: the page "
+                "reads encoders as BERT's"
             )
 
 

@@ -218,9 +218,9 @@ class WordInContext(YourSentence, Explorable):
 def added(row: np.ndarray, cosines: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Where one more vector falls on the plane of the others, from cosines alone.
 
-    row: its cosines with them [N]; cosines: theirs [N, N]; points: theirs on the plane [N, 2],
-    which are the products of their centred vectors with the plane's axes. Gower (1968), "Adding a
-    point to vector diagrams in multivariate analysis".
+    row: its cosines with them [N]; cosines: theirs [N, N]; points: theirs on the plane [N, 2], the
+    products of their centred vectors with the plane's axes. Gower (1968), "Adding a point to vector
+    diagrams in multivariate analysis".
     """
     sizes = points.T @ points
     if abs(np.linalg.det(sizes)) < 1e-12:  # all the same: there is no plane
