@@ -12,6 +12,7 @@ from incontext.explorables import (
     Explorable,
     Sampling,
     SoftmaxTemperature,
+    WordInContext,
     links,
 )
 
@@ -131,3 +132,18 @@ def test_numbers_are_written_as_javascript_does():
         ([0.5, 3.0], "0.5,3"),
     ):
         assert links.written(value) == text
+
+
+@pytest.mark.parametrize("kind", [AttentionLens, WordInContext])
+def test_a_sentence_of_the_readers_travels(kind):
+    one = kind(layer=2)
+    assert "your" not in one.link()
+    one.your_sentence = "The <b>bat</b> flew off & away."
+    again = kind.from_link(one.link())
+    assert again.your_sentence == one.your_sentence and again.values() == one.values()
+    assert again.numbers() == one.numbers()
+    place = "position" if kind is AttentionLens else "your_position"
+    setattr(one, place, 5)
+    assert getattr(kind.from_link(one.link()), place) == 5
+    with pytest.warns(UserWarning, match="your_sentence"):
+        kind.from_link(f"#explorable-{kind.name}?your_sentence={501 * 'x'}")
