@@ -100,7 +100,7 @@
 
   /** A link may lead to what is folded. */
   function openTarget() {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1).split("?")[0]));
     const cell = target?.closest(".cell.foldable");
     if (cell && areOnly() && !target.checkVisibility()) {
       unfold(cell, true);

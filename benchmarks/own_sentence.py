@@ -7,9 +7,9 @@ Bytes are gzipped, as a server sends them. Two hundred sentences: of the book's 
 chapters, and odd ones. Milliseconds: processor of one core in Node, the clock in Chromium's worker,
 PyTorch's float32 on one thread beside them.
 
-onnxruntime-web is on npm, but the checkpoint comes as safetensors, and turning it into ONNX needs the
-packages onnx and onnxscript, which this book does not install; Transformer Explainer's size is the
-one it is published with.
+onnxruntime-web is on npm, but the checkpoint comes as safetensors, and turning it into ONNX needs
+the packages onnx and onnxscript, which this book does not install; Transformer Explainer's size is
+the one it is published with.
 """
 
 import json

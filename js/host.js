@@ -88,7 +88,8 @@ function hold(target) {
 }
 
 function targetOf(hash) {
-  return hash.length > 1 ? document.getElementById(decodeURIComponent(hash.slice(1))) : null;
+  const [id] = hash.slice(1).split("?"); // what follows says what an explorable shows
+  return id ? document.getElementById(decodeURIComponent(id)) : null;
 }
 
 function holdWhereLinkLeads(link) {
@@ -99,6 +100,19 @@ function holdWhereLinkLeads(link) {
 addEventListener("click", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   holdWhereLinkLeads(event.target.closest?.("a[href]"));
+});
+
+/** An explorable whose state the address has is mounted at once, and takes it over by itself. */
+function openExplorable() {
+  const target = location.hash.includes("?") && targetOf(location.hash);
+  if (target) wake(target);
+  return target;
+}
+
+openExplorable();
+addEventListener("hashchange", () => {
+  const target = openExplorable();
+  if (target) hold(target); // the browser knows no element of that name
 });
 // A page that is loaded again, or come back to, is where the reader left it.
 if (performance.getEntriesByType("navigation")[0]?.type === "navigate") holdWhereLinkLeads(location);

@@ -3,6 +3,7 @@
 
 import { h } from "../lib/dom.js";
 
+const LONGEST = 500; // characters
 const MOST_TOKENS = 64; // [CLS] and [SEP] included, as in src/incontext/packing.py
 const NOTES = {
   page: " Your sentence is read in this page. 8-bit weights: attention within 0.03 of the full model.",
@@ -13,14 +14,16 @@ const NOTES = {
  *  read(loader, text, values) → a promise of { tokens, … }: asks the page's model.
  *  first(reading, values): the position that is shown first; shown(reading, position, values): the
  *  controls that change with it; back(values): those that change when the book's own are shown again.
- *  behind: the trait whose change leads back to the book's own. */
-export function ownSentence({ model, values, set, changed, figure }, { read, first, behind, shown, back }) {
+ *  behind: the trait whose change leads back to the book's own. chosen: whether a token of the
+ *  reader's is chosen apart from the controls. */
+export function ownSentence({ model, values, set, changed, figure }, { read, first, behind, shown, back, chosen }) {
   const inKernel = typeof model.send === "function";
   const offered = inKernel || Boolean(globalThis.incontextModel);
   const caption = figure.querySelector("figcaption");
   const note = caption?.appendChild(document.createElement("span"));
   let state = { draft: model.get("your_sentence") ?? "", said: "", busy: false, reading: null };
   let asked = 0;
+  let arrival = null; // { text, position, then } of a link that was opened
 
   const loader = () => globalThis.incontextReading;
   const status = () => (inKernel ? "ready" : loader()?.state.status ?? "asleep");
@@ -83,6 +86,32 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
     tell({ busy: false, said: "", reading: { ...found, text, behind: values()[behind] } });
     choose(place);
     set(shown(state.reading, place, values()));
+    if (arrival?.text !== text) return;
+    const { then, position } = arrival;
+    arrival = null;
+    then();
+    if (position >= 1 && position <= found.tokens.length) choose(position);
+  }
+
+  /** A link's sentence goes into the field, and is read as soon as the model is here. */
+  function open(given, then) {
+    const text = (given.get("your_sentence") ?? "").trim();
+    arrival = null;
+    if (!text || text.length > LONGEST) {
+      forget();
+      return false;
+    }
+    arrival = { text, position: Number(given.get("your_position") ?? NaN), then };
+    tell({ draft: text, said: "The link brings a sentence. Load the model, and it is read." });
+    if (status() === "ready") queueMicrotask(submit);
+    return true;
+  }
+
+  /** What a link carries of it, declared as controls are. */
+  function linked() {
+    const text = { trait: "your_sentence", kind: "text", default: "", value: model.get("your_sentence") ?? "" };
+    const place = { trait: "your_position", kind: "integer", default: state.reading ? null : 1, value: model.get("your_position") ?? 1 };
+    return !offered ? [] : chosen ? [text, place] : [text];
   }
 
   function fromKernel() {
@@ -139,6 +168,8 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
       note?.remove();
     },
     choose,
+    linked,
+    open: offered ? open : undefined,
     field: (id) => offered && field(`${id}-your-sentence`),
   };
 
@@ -152,7 +183,7 @@ export function ownSentence({ model, values, set, changed, figure }, { read, fir
       h("div", { class: "ic-control ic-wide ic-text-field" },
         h("label", { for: id }, "Your sentence"),
         h("input", {
-          id, type: "text", value: state.draft, maxlength: 500, autocomplete: "off", spellcheck: "false", "data-own": "",
+          id, type: "text", value: state.draft, maxlength: LONGEST, autocomplete: "off", spellcheck: "false", "data-own": "",
           "aria-describedby": `${id}-said`, oninput: (event) => { state.draft = event.target.value; },
         })),
       h("button", { type: "submit", "aria-disabled": now === "loading" || state.busy ? "true" : "false" }, button),

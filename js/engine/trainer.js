@@ -75,6 +75,7 @@ export function trainer({ model, data, values, set, changed }, { workerSource, c
 
   const live = {
     state: () => now,
+    unsent: () => (now.status === "none" ? "" : "It has the settings, and not the run that you have trained."),
     train() {
       const choices = choicesOf(values());
       if (!inKernel) {

@@ -24,6 +24,7 @@ export default explorable({
 
   live: (context) => ownSentence(context, {
     behind: "word",
+    chosen: true,
     read: async (reading, text, { word }) => {
       const sentences = context.data[word].sentences.map(textOf);
       const { tokens, answer } = await reading.read([text, ...sentences], "cosines", { text, word, sentences });

@@ -18,20 +18,26 @@
 //   react?(trait, values, data) -> patch                what else changes when a control changes
 //   inPicture?: [trait, …]                  controls that draw() places itself
 //   more?(api) -> vnodes                    a control that is no trait, after the first
-//   live?({ model, data, values(), set(patch), changed(), figure }) -> { state(), reset(), end() }
+//   live?({ model, data, values(), set(patch), changed(), figure }) -> { state(), reset(), end(), unsent?() }
 //                                           what goes on by itself, such as a training run: compute
-//                                           gets its state as `live`, draw all of it as `api.live`
+//                                           gets its state as `live`, draw all of it as `api.live`;
+//                                           `unsent` says what of it a link does not carry; linked()
+//                                           what it does, as controls with a value, and open(given,
+//                                           then) takes it back, true if `then` has to be waited for
 // }
 
 import { control, lengthButtons, scaleOf } from "./controls.js";
 import { h, patch } from "./dom.js";
 import { keepKeys } from "./keys.js";
+import { fragmentOf, readFragment, readValue } from "./link.js";
 import { showNumbers } from "./table.js";
 
 const CHOICES = 24; // how tall each choice of a control gets is found out ahead, if there are no more
 const SPARE = 0.15; // and the space is kept for it, if it takes no larger a part of what is there
 const SAMPLES = 7; // values of each control at which the height of the sentence is found out
 const PAUSE = 500; // ms without a change, and the sentence is spoken
+const COPIED = 3000; // ms for which a button says that it has copied
+const SHOWN = 40; // characters of what a link says and nobody knows
 
 let instances = 0;
 const whenIdle = globalThis.requestIdleCallback ?? ((task) => setTimeout(task, 50));
@@ -54,6 +60,43 @@ export function consequences(definition, before, change, data, live) {
   return changes;
 }
 
+/** The values that a link gives the controls, and what of it was ignored, as [name, text]. What it does
+ *  not name has its default. As `Explorable.from_link` does it, in two rounds, since a control may
+ *  move another. */
+export function restored(definition, { controls, initial }, given, data, live) {
+  const defaults = {};
+  const named = {};
+  for (const control of controls) {
+    const [usual, value] = [String(control.default), given.get(control.trait)].map((text) =>
+      text === undefined ? undefined : readValue(control, text));
+    if (value !== undefined) named[control.trait] = value;
+    if (usual !== undefined) defaults[control.trait] = usual; // a choice of one's own sentences has none
+  }
+  const others = Object.entries(defaults).filter(([trait]) => !(trait in named));
+  const all = [...others, ...Object.entries(named)];
+  let values = { ...initial };
+  for (const [trait, value] of [...all, ...all]) {
+    values = { ...values, ...consequences(definition, values, { [trait]: value }, data, live) };
+  }
+  for (const [trait, maximum] of Object.entries(definition.limits?.(values, data, live) ?? {})) {
+    if (!(named[trait] > maximum)) continue;
+    delete named[trait];
+    values[trait] = Math.min(defaults[trait], maximum);
+  }
+  return { values, ignored: [...given].filter(([name]) => !Object.hasOwn(named, name)) };
+}
+
+/** What is said of it, with the names that the controls have on the page. */
+function ignoredSaid(ignored, controls) {
+  const cut = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
+  const listed = ignored.slice(0, 4).map(([name, text]) => {
+    const label = controls.find(({ trait }) => trait === name)?.label ?? name;
+    return `${cut(label)} = ${cut(text)}`;
+  });
+  const more = ignored.length > 4 ? ` and ${ignored.length - 4} more` : "";
+  return `Ignored from the link, since there is no such control or value here: ${listed.join("; ")}${more}.`;
+}
+
 function mount(definition, { model, el }) {
   const spec = model.get("spec");
   const traits = spec.controls.map((one) => one.trait);
@@ -70,10 +113,12 @@ function mount(definition, { model, el }) {
   let tableTimer = 0;
   let speechTimer = 0;
   let ahead = 0;
+  let told = {}; // about a link: what is said, what is shown, whether it was copied, the link to copy by hand
   let width = body.clientWidth || 640;
 
   const read = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
   const live = definition.live?.({ model, data: prepared, values: read, set, changed: schedule, figure });
+  const linked = () => live?.linked?.() ?? []; // what a link carries beside the controls
   const viewOf = (values) => definition.compute({ values, data: prepared, live: live?.state() });
 
   function set(change) {
@@ -85,9 +130,67 @@ function mount(definition, { model, el }) {
 
   function reset() {
     live?.reset();
-    for (const trait of traits) model.set(trait, spec.initial[trait]);
-    model.save_changes();
+    write(spec.initial);
+    tell({});
+    if (inAddress()) replaceFragment(figure.id);
     letShrink();
+  }
+
+  function write(values) {
+    for (const trait of traits) model.set(trait, values[trait]);
+    model.save_changes();
+  }
+
+  function tell(next) {
+    told = next;
+    schedule();
+  }
+
+  function changed() {
+    tell({});
+  }
+
+  /** What the page's address says about this explorable. In Jupyter there is no such page. */
+  function inAddress() {
+    const { anchor, given } = readFragment(location.hash);
+    return figure.id && anchor === figure.id ? given : null;
+  }
+
+  function openAddress() {
+    const given = inAddress();
+    if (!given) return;
+    const waits = live?.open?.(given, () => restore(given));
+    restore(given, waits);
+  }
+
+  /** Controls may depend on a text that is still to be read: then only what they have is restored. */
+  function restore(given, waits) {
+    const { values, ignored } = restored(definition, spec, given, prepared, live?.state());
+    write(values);
+    const own = linked().map(({ trait }) => trait);
+    const unknown = waits ? [] : ignored.filter(([name]) => !own.includes(name));
+    const text = unknown.length ? ignoredSaid(unknown, spec.controls) : "";
+    tell({ said: text, shown: text });
+  }
+
+  async function copy() {
+    const values = { ...read(), ...Object.fromEntries(linked().map(({ trait, value }) => [trait, value])) };
+    const fragment = fragmentOf(figure.id || `explorable-${spec.name}`, [...spec.controls, ...linked()], values);
+    const link = figure.id ? addressWith(fragment) : `#${fragment}`;
+    const notes = [live?.unsent?.(), !figure.id && `A notebook opens it with Explorable.from_link("${link}").`].filter(Boolean);
+    if (figure.id) replaceFragment(fragment);
+    try {
+      await navigator.clipboard.writeText(link);
+      const shown = notes.join(" ");
+      const mine = { said: ["Link copied.", ...notes].join(" "), shown, copied: true };
+      tell(mine);
+      setTimeout(() => told === mine && tell({ shown }), COPIED);
+    } catch { // the browser refuses, or has no clipboard for pages that come over http
+      const shown = ["The browser does not let this page copy. The link is selected, for you to copy.", ...notes].join(" ");
+      told = { said: shown, shown, link };
+      redraw();
+      body.querySelector(".ic-link input").select();
+    }
   }
 
   function apiFor(values, prefix) {
@@ -103,6 +206,7 @@ function mount(definition, { model, el }) {
   }
 
   function redraw() {
+    cancelAnimationFrame(frame);
     frame = 0;
     const values = read();
     const view = viewOf(values);
@@ -111,7 +215,18 @@ function mount(definition, { model, el }) {
     patch(body, [
       h("div", { class: "ic-controls", role: "group", "aria-label": `Controls: ${spec.title}` },
         outside.map((trait, i) => [api.control(trait), i === 0 && definition.more?.(api)]),
-        h("button", { type: "button", class: "ic-reset", onclick: reset }, "Reset"),
+        h("div", { class: "ic-ends" },
+          h("button", { type: "button", class: "ic-copy", "aria-label": "Copy link", "data-copied": told.copied, onclick: copy },
+            h("span", {}, "Copy link"), h("span", {}, "Link copied")),
+          h("button", { type: "button", onclick: reset }, "Reset"),
+        ),
+      ),
+      h("div", { class: "ic-note" },
+        h("span", { class: "ic-visually-hidden", role: "status", keep: true }),
+        told.shown && h("p", {}, told.shown),
+        told.link && h("div", { class: "ic-control ic-wide ic-link" },
+          h("label", { for: `${id}-link` }, "Link to copy"),
+          h("input", { id: `${id}-link`, type: "text", readonly: true, value: told.link })),
       ),
       h("div", { class: "ic-verdict" },
         h("p", { class: "ic-sentence", "aria-hidden": "true" }, definition.sentence(view)),
@@ -130,6 +245,8 @@ function mount(definition, { model, el }) {
   function speak() {
     const [sentence, spoken] = [body.querySelector(".ic-sentence"), body.querySelector(".ic-spoken")];
     if (spoken.textContent !== sentence.textContent) spoken.textContent = sentence.textContent;
+    const status = body.querySelector(".ic-note > [role=status]");
+    if (status.textContent !== (told.said ?? "")) status.textContent = told.said ?? "";
   }
 
   function speakLater() {
@@ -222,9 +339,12 @@ function mount(definition, { model, el }) {
     });
   }
 
-  for (const trait of traits) model.on(`change:${trait}`, schedule);
+  openAddress();
+  const opened = "said" in told;
+  for (const trait of traits) model.on(`change:${trait}`, changed);
+  addEventListener("hashchange", openAddress);
   redraw();
-  speak(); // with the region itself: nothing is announced
+  if (!opened) speak(); // with the region itself: nothing is announced
   const steady = [body.querySelector(".ic-sentence"), body.querySelector(".ic-picture")];
   resized.observe(body);
   for (const node of steady) grown.observe(node);
@@ -234,8 +354,10 @@ function mount(definition, { model, el }) {
 
   return () => {
     ahead += 1;
+    told = {};
     live?.end();
-    for (const trait of traits) model.off(`change:${trait}`, schedule);
+    for (const trait of traits) model.off(`change:${trait}`, changed);
+    removeEventListener("hashchange", openAddress);
     resized.disconnect();
     grown.disconnect();
     cancelAnimationFrame(frame);
@@ -245,6 +367,20 @@ function mount(definition, { model, el }) {
     delete figure.dataset.ready;
     if (figure !== el) figure.remove();
   };
+}
+
+/** The page's address with another fragment, and without what a search or a switch had put there. */
+function addressWith(fragment) {
+  const url = new URL(location);
+  url.search = "";
+  url.hash = fragment;
+  return url.href;
+}
+
+function replaceFragment(fragment) {
+  try {
+    history.replaceState(history.state, "", `#${fragment}`);
+  } catch { /* a folder's page in some browsers */ }
 }
 
 /** Every value of a control that is a choice; undefined where it is a range. */

@@ -2,7 +2,8 @@
 
 ``scores`` reads what goes into the softmax of every head. It asks for no option of the model: it
 listens to the projections of queries and keys with PyTorch's forward hooks, while the model reads
-the text as it always does, and computes their scaled products again.
+the text as it always does, and computes their scaled products again. ``bertviz_frame`` draws what
+heads do, with BertViz, for any model.
 
 ``ledger`` asks where a decision comes from. All that a model with a residual stream says is a sum
 of what its parts have written, seen through norms; with the scale of every norm held at its value
@@ -16,26 +17,34 @@ a sum, and heads as its terms).
 Axes: ``B`` batch, ``T`` queries and tokens, ``S`` keys, ``H`` heads, ``C`` d_model.
 """
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from incontext import checks
+from incontext._bertviz import bertviz_frame as bertviz_frame
 from incontext.attention import attention_scores, causal_mask
 from incontext.block import RMSNorm
 from incontext.heads import MultiHeadAttention, split_heads
 from incontext.transformer import Decoder, Encoder
 
+RECORDED = Path(__file__).parent / "recorded" / "heads.json"
 
-def scores(model: Encoder | Decoder, ids: Integer[Tensor, "B T"]) -> list[Float[Tensor, "B H T S"]]:
-    """The scores of every layer before softmax; −∞ where a decoder's causal mask forbids a key.
 
-    Softmax of these (at temperature 1) is what the model returns as ``attentions``.
+def queries_and_keys(
+    model: Encoder | Decoder, ids: Integer[Tensor, "B T"]
+) -> tuple[list[Float[Tensor, "B H T D"]], list[Float[Tensor, "B H S D"]]]:
+    """The queries and the keys of every layer as their dot products are taken.
+
+    After rotation, where the model has one; keys that heads share are repeated for each of them.
+    The scores are their scaled products, plus a bias in a model with ALiBi.
 
     model: an ``Encoder`` or a ``Decoder``; ids: ``[B, T]``, one text or several of one length.
     """
@@ -47,21 +56,33 @@ def scores(model: Encoder | Decoder, ids: Integer[Tensor, "B T"]) -> list[Float[
     projections = [one for at in attentions for one in (at.q_proj, at.k_proj)]
     with torch.no_grad(), heard(projections, lambda inputs, output: output) as projected:
         model(ids, need_weights=False)
+    rotate = stack.position_options(ids.shape[1]).get("rotate")
 
-    n_tokens = ids.shape[1]
-    positions = stack.position_options(n_tokens)
-    rotate, bias = positions.get("rotate"), positions.get("bias")
-    mask = causal_mask(n_tokens, device=ids.device) if isinstance(model, Decoder) else None
-
-    def of_layer(attention: MultiHeadAttention) -> Tensor:
+    def of_layer(attention: MultiHeadAttention) -> tuple[Tensor, Tensor]:
         q = split_heads(projected[attention.q_proj], attention.n_heads)
         k = split_heads(projected[attention.k_proj], attention.n_kv_heads)
         if rotate is not None:
             q, k = rotate(q), rotate(k)
-        k = attention.for_each_query_head(k)
-        return attention_scores(q, k, mask=mask, bias=bias)
+        return q, attention.for_each_query_head(k)
 
-    return [of_layer(attention) for attention in attentions]
+    queries, keys = zip(*map(of_layer, attentions), strict=True)
+    return list(queries), list(keys)
+
+
+def scores(model: Encoder | Decoder, ids: Integer[Tensor, "B T"]) -> list[Float[Tensor, "B H T S"]]:
+    """The scores of every layer before softmax; −∞ where a decoder's causal mask forbids a key.
+
+    Softmax of these (at temperature 1) is what the model returns as ``attentions``.
+
+    model: an ``Encoder`` or a ``Decoder``; ids: ``[B, T]``, one text or several of one length.
+    """
+    queries, keys = queries_and_keys(model, ids)
+    stack = model.stack if isinstance(model, Decoder) else model
+    n_tokens = ids.shape[1]
+    bias = stack.position_options(n_tokens).get("bias")
+    mask = causal_mask(n_tokens, device=ids.device) if isinstance(model, Decoder) else None
+    pairs = zip(queries, keys, strict=True)
+    return [attention_scores(q, k, mask=mask, bias=bias) for q, k in pairs]
 
 
 class LedgerRow(NamedTuple):
@@ -199,3 +220,162 @@ def heard(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def patterns(
+    ids: Integer[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"] | None = None,
+    *,
+    delimiters: Sequence[int] = (),
+    causal: bool = False,
+) -> dict[str, Bool[Tensor, "B T S"]]:
+    """Where each query looks in a head that follows a simple pattern; True at those keys.
+
+    "previous token", "next token", "same token" (other copies of the query's token), "first token",
+    "delimiters" (where there are any) and "after a copy", which is what an induction head looks at:
+    the token behind an earlier copy of the query's.
+
+    mask: True = a token, False = padding. delimiters: ids of tokens that stand for no word, such as
+    [CLS] and [SEP]; they are not asked as queries. causal: keep only keys that a decoder sees, so
+    that "next token" is left out.
+    """
+    checks.axes("ids", ids, "B T")
+    mask = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
+    checks.boolean("mask", mask, "True = a token")
+    if mask.shape != ids.shape:
+        raise ValueError(
+            f"mask must have the shape of ids, {tuple(ids.shape)}, got {tuple(mask.shape)}"
+        )
+    is_delimiter = torch.isin(ids, torch.tensor(list(delimiters), dtype=ids.dtype)) & mask
+    is_word = mask & ~is_delimiter
+    at = torch.arange(ids.shape[1])
+    ahead = at - at[:, None]  # how far the key stands behind the query, [T, S]
+    words = is_word[:, :, None] & is_word[:, None, :]
+    same = words & (ids[:, :, None] == ids[:, None, :])
+    found = {
+        "previous token": words & (ahead == -1),
+        "next token": words & (ahead == 1),
+        "same token": same & (ahead < 0 if causal else ahead != 0),
+        "after a copy": words & (same & (ahead < 0)).roll(1, -1),
+        "first token": is_word[:, :, None] & (at == 0) & (at[:, None] > 0),
+        "delimiters": is_word[:, :, None] & is_delimiter[:, None, :],
+    }
+    left_out = {"next token"} if causal else set()
+    if not delimiters:
+        left_out.add("delimiters")
+    return {name: target for name, target in found.items() if name not in left_out}
+
+
+def pattern_scores(
+    attentions: Sequence[Float[Tensor, "B H T S"]], target: Bool[Tensor, "B T S"]
+) -> Float[Tensor, "B L H"]:
+    """The weight that each head gives to the keys of a pattern, from 0 to 1, for each text.
+
+        score = mean over the queries t that have a target of  Σ_s target[t, s] · α[t, s]
+
+    attentions: of each layer, as a model returns them. target: True where a query should look (see
+    ``patterns``); a query without a target is not counted, and each text needs one that counts.
+    """
+    if not attentions:
+        raise ValueError("attentions must hold the weights of at least one layer, got none")
+    checks.boolean("target", target, "True = where a query should look")
+    checks.axes("target", target, "B T S")
+    asked = target.any(-1)  # [B, T]
+    if not asked.any(-1).all():
+        text = int((~asked.any(-1)).nonzero()[0])
+        raise ValueError(f"target must have a True for each text, got none for text {text}")
+    for layer, weights in enumerate(attentions):
+        _check_weights(f"attentions[{layer}]", weights, target)
+    found = torch.stack(
+        [(weights * target[:, None]).sum(-1) for weights in attentions], dim=1
+    )  # [B, L, H, T]
+    return found.sum(-1) / asked.sum(-1)[:, None, None]
+
+
+def _check_weights(name: str, weights: Tensor, target: Tensor) -> None:
+    """Weights [B, H, T, S] whose rows are distributions, over the tokens that the target has."""
+    checks.floating(name, weights)
+    checks.axes(name, weights, "B H T S")
+    batch, _, n_queries, n_keys = weights.shape
+    if (batch, n_queries, n_keys) != target.shape:
+        raise ValueError(
+            f"target must have axes [B, T, S] = {(batch, n_queries, n_keys)} to fit {name}, "
+            f"got shape {tuple(target.shape)}"
+        )
+    sums = weights.sum(-1)
+    if not (weights >= 0).all() or not (sums - 1).abs().le(1e-3).all():
+        raise ValueError(
+            f"{name} must be a distribution over keys in each row (not negative, sum 1), got "
+            f"numbers from {weights.min():.3g} and sums from {sums.min():.3g} to {sums.max():.3g}; "
+            "these may be scores before softmax"
+        )
+
+
+@torch.no_grad()
+def head_means(
+    model: Encoder | Decoder, ids: Integer[Tensor, "B T"], mask: Bool[Tensor, "B T"] | None = None
+) -> Float[Tensor, "L H D"]:
+    """What each head hands over on average, over all tokens of these texts: for ``ablated``.
+
+    A head hands over the mixture of its values, ``[D]``, in front of the layer's W_O.
+    """
+    out_projs = _out_projs(model)
+    with heard(out_projs, lambda inputs, output: inputs[0]) as mixed:
+        model(ids, mask, need_weights=False)
+    is_token = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
+    means = torch.stack([mixed[out_proj][is_token].mean(0) for out_proj in out_projs])
+    return means.unflatten(-1, (model.config.n_heads, -1))
+
+
+@contextmanager
+def ablated(
+    model: Encoder | Decoder,
+    heads: Sequence[tuple[int, int]],
+    means: Float[Tensor, "L H D"] | None = None,
+) -> Iterator[None]:
+    """While it lasts, these heads are switched off: they hand over a vector that knows no text.
+
+    heads: pairs (layer, head), both counted from 0. means: what to hand over in place of each
+    head's mixture, see ``head_means`` (*mean-ablation*); zeros where not given (*zero-ablation*, as
+    the option ``head_mask`` has it).
+    """
+    out_projs, n_heads = _out_projs(model), model.config.n_heads
+    of_layer: dict[int, list[int]] = {}
+    for layer, head in heads:
+        for name, index, n in (("layer", layer, len(out_projs)), ("head", head, n_heads)):
+            checks.whole(name, index, minimum=0)
+            if index >= n:
+                raise ValueError(f"{name}={index} must be below n_{name}s={n} (counted from 0)")
+        of_layer.setdefault(layer, []).append(head)
+    if means is None:
+        means = torch.zeros(len(out_projs), n_heads, model.config.d_model // n_heads)
+    expected = (len(out_projs), n_heads, model.config.d_model // n_heads)
+    if tuple(means.shape) != expected:
+        raise ValueError(f"means must have axes [L, H, D] = {expected}, got {tuple(means.shape)}")
+
+    def switch_off(layer: int) -> Callable:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
+            mixed = inputs[0].unflatten(-1, (n_heads, -1)).clone()  # [B, T, H, D]
+            mixed[..., of_layer[layer], :] = means[layer, of_layer[layer]].to(mixed)
+            return (mixed.flatten(-2),)
+
+        return hook
+
+    hooks = [out_projs[i].register_forward_pre_hook(switch_off(i)) for i in of_layer]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _out_projs(model: Encoder | Decoder) -> list[nn.Module]:
+    if not isinstance(model, Encoder | Decoder):
+        raise ValueError(f"model must be an Encoder or a Decoder, got {type(model).__name__}")
+    stack = model.stack if isinstance(model, Decoder) else model
+    return [block.attention.out_proj for block in stack.blocks]
+
+
+def recorded() -> dict:
+    """What scripts/record_heads.py has recorded: heads switched off, and models by chance."""
+    return json.loads(RECORDED.read_text(encoding="utf-8"))

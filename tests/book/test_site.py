@@ -8,12 +8,14 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import site_under_test as site
+from bs4 import BeautifulSoup
 
 CHAPTERS = site.chapters()
 
 SCRIPT_LIMIT = 60_000  # bytes of explorables' script for one page, gzipped
 DATA_LIMIT = 300_000  # bytes of explorables' data for one page, gzipped
 PAGE_LIMIT = 700_000  # bytes of the page itself with all in it, gzipped
+FRAMES_LIMIT = 1_200_000  # bytes of a page with frames of BertViz and all scripts, gzipped
 
 
 def ids(chapter: str) -> set[str]:
@@ -127,6 +129,27 @@ def test_scripts_are_loaded_only_where_used_and_keep_to_their_weight(chapter):
     whole = len(gzip.compress(site.page(chapter).read_bytes()))
     print(f"{chapter}: script {script:,} B, data {data:,} B, page {whole:,} B, gzipped")
     assert script < SCRIPT_LIMIT and data < DATA_LIMIT and whole < PAGE_LIMIT
+
+
+def test_frames_of_bertviz_share_their_libraries_and_the_page_keeps_to_its_weight():
+    found = {chapter: site.soup(chapter).select("figure.bertviz iframe") for chapter in CHAPTERS}
+    found = {chapter: frames for chapter, frames in found.items() if frames}
+    assert list(found) == ["chapters/reading-attention"]
+    libraries = sorted((site.SITE / "_static" / "bertviz").glob("*.js"))
+    assert [file.name for file in libraries] == ["d3.js", "jquery.js"]
+    for chapter, frames in found.items():
+        assert len(frames) == 4
+        for frame in frames:
+            inner = BeautifulSoup(frame["srcdoc"], "html.parser")
+            sources = [script["src"] for script in inner.select("script[src]")]
+            assert sources == [f"../_static/bertviz/{file.name}" for file in libraries]
+            assert frame["title"] and frame.find_parent("figure").select("details table tbody tr")
+        scripts = [*libraries, *(site.SITE / "_static" / "explorables").glob("*.js")]
+        weight = sum(
+            len(gzip.compress(file.read_bytes())) for file in (site.page(chapter), *scripts)
+        )
+        print(f"{chapter}: {weight:,} B with d3, jQuery and every explorable's script, gzipped")
+        assert weight < FRAMES_LIMIT
 
 
 def test_every_explorable_is_in_the_book():

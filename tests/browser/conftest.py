@@ -23,6 +23,7 @@ class Visit:
     page: Page
     base: str
     complaints: list[str] = field(default_factory=list)
+    figures: list = field(default_factory=list)  # of a page that stays open for the next test
 
     def __post_init__(self):
         self.page.context.on("request", self._note_request)
@@ -41,6 +42,17 @@ class Visit:
     def _note_response(self, response):
         if response.status >= 400:
             self.complaints.append(f"{response.status} {response.url}")
+
+    def stay(self) -> list[str]:
+        """Leaves the page open for the next test, as it stood when all was mounted."""
+        for figure in self.figures:
+            figure.get_by_role("button", name="Reset").click()
+        self.page.evaluate(
+            "document.activeElement?.blur(); scrollTo({top: 0, behavior: 'instant'})"
+        )
+        self.page.mouse.move(-1, -1)
+        complaints, self.complaints = self.complaints, []
+        return complaints
 
     def end(self) -> list[str]:
         """Leaves nothing to the next visit in the same tab. What was complained about."""
@@ -98,6 +110,66 @@ def served(tmp_path_factory):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/some/repo"
     server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def standing():
+    """The page that the last test with `mounted` has left: {what was asked for: Visit}."""
+    pages = {}
+    yield pages
+    for one in pages.values():
+        one.page.context.close()
+
+
+@pytest.fixture
+def mounted(browser, served, standing, request):
+    """mounted(chapter, width=…) gives the Visit of a page on which every explorable lives, and the
+    figures: opened for the first test that asks, and handed on with every explorable reset."""
+    given = []
+
+    def start(chapter: str, width: int = 1280, height: int = 900):
+        asked = (chapter, width, height)
+        if asked not in standing:
+            for one in standing.values():
+                one.page.context.close()
+            standing.clear()
+            page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+            one = Visit(page, served)
+            one.open(chapter)
+            one.figures = one.mount_all()
+            standing[asked] = one
+        given.append(asked)
+        return standing[asked], standing[asked].figures
+
+    yield start
+    for asked in given:
+        if request.node.stash.get(FAILED, False):
+            standing.pop(asked).page.context.close()
+            continue
+        complaints = standing[asked].stay()
+        assert not complaints, complaints
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of one page that stays open follow each other."""
+
+    def page_of(item):
+        shared = "mounted" in item.fixturenames
+        params = item.callspec.params if shared else {}
+        return (shared, params.get("width", 1280), params.get("chapter", ""))
+
+    items.sort(key=page_of)
 
 
 @pytest.fixture(scope="session")

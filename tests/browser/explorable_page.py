@@ -83,25 +83,34 @@ def put(figure, control: dict, value) -> None:
     settle(figure)
 
 
+# {trait: what each of its inputs holds}
+HELD = """figure => {
+  const held = {};
+  for (const { dataset, value, checked, ariaValueText } of figure.querySelectorAll('[data-trait]'))
+    (held[dataset.trait] ??= []).push({ value, checked, shown: ariaValueText });
+  return held;
+}"""
+
+
 def state(figure, spec: dict) -> dict:
     """The controls' values as the page shows them."""
-    values = {}
+    values, held = {}, figure.evaluate(HELD)
     for control in spec["controls"]:
-        where = inputs(figure, control["trait"])
+        first, *_ = all_of_it = held[control["trait"]]
         kind = control["kind"]
         if kind == "toggle":
-            values[control["trait"]] = where.is_checked()
+            value = first["checked"]
         elif kind in ("select", "text"):
-            values[control["trait"]] = where.input_value()
+            value = first["value"]
         elif kind == "number-list":
-            values[control["trait"]] = [float(one.input_value()) for one in where.all()]
+            value = [float(one["value"]) for one in all_of_it]
         elif kind == "steps":
-            values[control["trait"]] = control["values"][int(where.input_value())]
+            value = control["values"][int(first["value"])]
         elif kind == "integer":
-            values[control["trait"]] = int(where.input_value())
+            value = int(first["value"])
         else:
-            shown = where.get_attribute("aria-valuetext").split("=")[-1]
-            values[control["trait"]] = float(shown.replace("−", "-"))
+            value = float(first["shown"].split("=")[-1].replace("−", "-"))
+        values[control["trait"]] = value
     return values
 
 

@@ -264,3 +264,32 @@ def test_in_jupyter_the_kernel_reads_at_once(visit):
     assert own.asked == [], "the page's own model is not needed"
     page.evaluate("clean()")
     assert page.evaluate("left()") == 0
+
+
+@pytest.mark.parametrize(
+    ("chapter", "kind"), [(LENS, AttentionLens), (WORD, WordInContext)], ids=["lens", "map"]
+)
+def test_a_link_brings_the_sentence_and_waits_for_the_model(visit, chapter, kind):
+    own = Own(visit, chapter, fresh=True)
+    twin = kind.from_spec(own.spec)
+    twin.layer = 2
+    twin.your_sentence = TEXT
+    setattr(twin, "position" if kind is AttentionLens else "your_position", 9)
+    own.page.goto("about:blank")
+    own.page.goto(f"{own.visit.base}/{chapter}.html{twin.link()}")
+    own.page.wait_for_function("document.querySelector('.ic-own input')?.value")
+    assert own.field.input_value() == TEXT and own.asked == [], "nothing before it is asked for"
+    assert own.said().startswith("The link brings a sentence.")
+    assert own.figure.locator(".ic-note > p").count() == 0, "nothing of it is ignored"
+    own.figure.locator(".ic-own [type=submit]").click()
+    own.wait_until_read()
+    compare(table(own.figure), twin, 0.03)
+    own.page.evaluate(
+        """Object.defineProperty(navigator, "clipboard", {
+          value: { writeText: async text => { window.copied = text; } } })"""
+    )
+    own.button("^Copy link$").click()
+    settle(own.figure)
+    again = kind.from_link(own.page.evaluate("window.copied"))
+    assert (again.values(), again.your_sentence) == (twin.values(), TEXT)
+    assert getattr(again, "your_position", 0) == getattr(twin, "your_position", 0)

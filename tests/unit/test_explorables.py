@@ -1,17 +1,19 @@
 """What all explorables promise: traits that are controls, one figure, a picture, a provenance."""
 
 import json
+import random
 import re
 
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from explorable_states import candidates, own_attentions, own_lens
+from explorable_states import candidates, changes, own_attentions, own_lens
 from traitlets import TraitError
 
 from incontext import explorables
 from incontext.attention import scaled_dot_product_attention
 from incontext.exercises import run_encoder_on
+from incontext.explorables import links
 from incontext.explorables.base import PROVENANCES, STATIC, Explorable, Numbers, pack
 from incontext.explorables.controls import slider
 
@@ -27,6 +29,7 @@ FIELD_LABELS = {
     "Patient",
     "Trained weights",
     "New tokens", "Key–value cache",
+    "Direction",
 }  # fmt: skip
 
 
@@ -97,6 +100,30 @@ def test_the_page_describes_the_object_whole(explorable):
     assert isinstance(twin, getattr(explorables, type(explorable).__name__))
     assert json.loads(json.dumps(twin.spec)) == state
     assert twin.numbers() == explorable.numbers()
+
+
+def test_a_link_restores_every_state(explorable):
+    """Also where it is opened upon another state than it was copied from."""
+    seen = []
+    for change in changes(explorable):
+        for name, value in change.items():
+            limit = explorable.limits().get(name)
+            setattr(explorable, name, value if limit is None else min(value, limit))
+        seen.append((explorable.link(), explorable.values()))
+    random.Random(7).shuffle(seen)
+    for link, values in seen:
+        name, given = links.parse(f"https://a.org/b/c.html{link}")
+        assert name == explorable.name and explorable._restore(given) == {}
+        assert explorable.values() == values, link
+
+
+def test_from_link_makes_the_explorable_of_the_link(explorable):
+    start = explorable.values()
+    for control in explorable.spec["controls"]:
+        setattr(explorable, control["trait"], candidates(control)[-2])
+    twin = Explorable.from_link(f"file:///c.html?q=1{explorable.link()}")
+    assert isinstance(twin, getattr(explorables, type(explorable).__name__))
+    assert twin.values() == explorable.values() and twin.spec["initial"] == start
 
 
 def test_your_own_sentences_and_words_come_back_from_the_page():

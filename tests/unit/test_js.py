@@ -47,6 +47,7 @@ def cases_of(explorable: explorables.base.Explorable) -> dict:
                 "live": live,
                 "after": explorable.values(),
                 "numbers": {"columns": numbers.columns, "rows": numbers.rows},
+                "link": explorable.link(),
             }
         )
     return {"spec": explorable.spec, "cases": cases}
@@ -90,7 +91,12 @@ def test_numbers_equal_the_packages(node, tmp_path):
 
 
 def test_library(node):
-    files = ["test/lib.test.mjs", "test/chart.test.mjs", "test/contrast.test.mjs"]
+    files = [
+        "test/lib.test.mjs",
+        "test/link.test.mjs",
+        "test/chart.test.mjs",
+        "test/contrast.test.mjs",
+    ]
     done = run([node, "--test", "--test-reporter=tap", *files], cwd=JS)
     assert "# fail 0" in done.stdout
 

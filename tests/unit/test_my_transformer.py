@@ -51,6 +51,12 @@ x = torch.randn(5, 12)
 assert mine.multi_head(x, x, x, 3).shape == (5, 12)
 assert mine.sinusoids(5, 12).shape == mine.rotate(x, torch.arange(5)).shape == (5, 12)
 assert torch.allclose(mine.softmax(x, 2.0), torch.softmax(x / 2, -1))
+
+layer = run.model.stack.blocks[0]
+x = torch.randn(2, 5, run.model.config.d_model)
+parts = layer.feed_forward, layer.attention_norm, layer.feed_forward_norm
+y = mine.block(x, lambda z: layer.attention(z)[0], *parts)
+torch.testing.assert_close(y, layer(x)[0])
 """
 
 

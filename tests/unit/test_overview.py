@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from incontext.config import TransformerConfig
-from incontext.overview import way_to_next_word
+from incontext.overview import architecture, stages, way_to_next_word
+from incontext.pretrained import load_decoder, load_encoder
 from incontext.sphinx.chapter_links import to_pages
-from incontext.transformer import Decoder
+from incontext.transformer import Decoder, Encoder
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 
@@ -90,7 +91,7 @@ def test_tokens_are_text_and_no_tags():
 
 def test_links_lead_to_chapters_and_in_the_book_to_their_pages():
     links = outline().links
-    assert len({link.split("#")[0] for link in links}) == 7
+    assert len({link.split("#")[0] for link in links}) == 8
     assert all((CHAPTERS / re.sub(r"\.ipynb.*", ".md", link)).is_file() for link in links)
     page = to_pages(way_to_next_word(decoder(), Words(), "1 2").data)
     in_book = re.findall(r'<a class="chapter-link" href="([^"]+)"', page)
@@ -115,3 +116,52 @@ def test_other_links_stay():
 def test_what_the_picture_does_not_show_is_refused(arguments, choices, message):
     with pytest.raises(ValueError, match=message):
         way_to_next_word(decoder(**choices), Words(), *arguments)
+
+
+VARIANTS = [
+    {},
+    {"norm": "post", "norm_embeddings": True, "n_types": 3, "positions": "learned"},
+    {"activation": "swiglu", "norm_kind": "rms", "bias": False},
+    {"positions": "sinusoidal", "n_kv_heads": None, "tied": False},
+    {"positions": "alibi"},
+    {"positions": None},
+]
+
+
+@pytest.mark.parametrize("kind", [Encoder, Decoder])
+@pytest.mark.parametrize("choices", VARIANTS)
+def test_the_parameters_of_the_parts_are_those_of_the_model(kind, choices):
+    model = kind(decoder(**choices).config)
+    found = stages(model)
+    assert sum(one.n_parameters for one in found.values()) == sum(
+        p.numel() for p in model.parameters()
+    )
+    for one in found.values():
+        assert one.per_layer * 11 in (0, one.n_parameters)
+    assert (found["logits"].shape == "–") == (kind is Encoder)
+
+
+def test_the_architecture_of_both_real_models():
+    encoder, _ = load_encoder()
+    smollm, _ = load_decoder()
+    seen = Outline()
+    seen.feed(architecture({"MiniLM": encoder, "<b>": smollm}).data)
+    assert not seen.open and "<b>" in seen.text
+    for text in ("22,565,376", "134,515,008", "12 × T × 32", "9 and 3 × T × 64", "T × 49,152"):
+        assert text in seen.text
+    assert "6 in MiniLM and 30 in <b>" in seen.text and "1,181,568" in seen.text
+    assert len({link.split("#")[0] for link in seen.links}) == 7
+    for link in seen.links:
+        file, _, section = link.partition("#")
+        chapter = (CHAPTERS / file.replace(".ipynb", ".md")).read_text(encoding="utf-8")
+        titles = re.findall(r"^#+ (.*)$", chapter, re.M)
+        slugs = {re.sub(r"[^\w]+", "-", title.lower()).strip("-") for title in titles}
+        assert not section or section in slugs, link
+
+
+@pytest.mark.bad_input
+def test_what_is_no_model_is_refused():
+    with pytest.raises(ValueError, match="models must have at least one"):
+        architecture({})
+    with pytest.raises(ValueError, match="model must be an Encoder or a Decoder, got Linear"):
+        stages(torch.nn.Linear(2, 2))

@@ -7,8 +7,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# Only to fetch other checkpoints; comes with Jupyter, and is used only there.
-NOT_NEEDED = ("huggingface_hub", "matplotlib_inline")
+# Only to fetch other checkpoints; comes with Jupyter, and is used only there; for the frames of one
+# chapter, whose notebook installs it.
+NOT_NEEDED = ("huggingface_hub", "matplotlib_inline", "bertviz")
 PACKAGE = ROOT / "src" / "incontext"
 
 

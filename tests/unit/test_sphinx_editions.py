@@ -67,6 +67,14 @@ def test_a_page_that_asks_nothing_fetches_no_answers(done):
     assert done == []
 
 
+def test_a_chapter_with_frames_asks_for_bertviz_also_where_the_package_is_here(done, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "bertviz" else 1)
+    exec(first_cell("reading", WHEEL, MODELS, "", True, ["bertviz>=1", "mpld3"]), {})
+    assert done == [[sys.executable, "-m", "pip", "install", "--quiet", "bertviz>=1", "mpld3"]]
+    run()
+    assert len(done) == 1
+
+
 def test_requirements_are_read_without_comments(tmp_path):
     file = tmp_path / "requirements.txt"
     file.write_text("# two\none-model==1.0  # a remark\n\nother-model==2.0\n")

@@ -1,4 +1,4 @@
-"""The build packs the encoder once, beside the book, and only where a page has a field for it."""
+"""The build packs the encoder once, beside the book, where a page has a field for it."""
 
 import json
 import types

@@ -36,6 +36,7 @@ from .positional_encoding import (
     check_sinusoids,
     check_unevenness,
 )
+from .reading_attention import check_hidden, check_own_map, check_rho, check_rollout
 from .real_models import run_decoder_on, run_encoder_on
 from .relative_positions import (
     check_alibi,
@@ -72,7 +73,19 @@ from .training import (
     check_training_step,
     train_with,
 )
+from .transformer_block import (
+    check_block,
+    check_block_parameters,
+    check_layer_norm,
+    check_own_decision,
+)
 from .variations import check_cache_bytes, check_causal_blocks, check_own_sink, check_window
+from .what_heads_do import (
+    check_hand_score,
+    check_induction_target,
+    check_own_claim,
+    check_pattern_score,
+)
 
 __all__ = [
     "FunctionCheck",
@@ -85,6 +98,8 @@ __all__ = [
     "check_analogy",
     "check_answer_loss",
     "check_attention",
+    "check_block",
+    "check_block_parameters",
     "check_cache_bytes",
     "check_causal_blocks",
     "check_cosine",
@@ -95,8 +110,12 @@ __all__ = [
     "check_fixed_heads",
     "check_fixed_positions",
     "check_frozen_step",
+    "check_hand_score",
     "check_head_by_offset",
     "check_head_parameters",
+    "check_hidden",
+    "check_induction_target",
+    "check_layer_norm",
     "check_love",
     "check_masked_softmax",
     "check_mended",
@@ -107,17 +126,23 @@ __all__ = [
     "check_new_word",
     "check_openings",
     "check_order",
+    "check_own_claim",
+    "check_own_decision",
     "check_own_direction",
     "check_own_family",
     "check_own_head",
+    "check_own_map",
     "check_own_order",
     "check_own_senses",
     "check_own_sink",
     "check_own_task",
     "check_own_test",
+    "check_pattern_score",
     "check_pool",
     "check_prompts",
     "check_removal",
+    "check_rho",
+    "check_rollout",
     "check_rotary_attention",
     "check_rotate",
     "check_sampler",

@@ -40,6 +40,7 @@ from .training import (
     check_sampler,
     check_training_step,
 )
+from .transformer_block import check_block
 
 FILE = Path("my_transformer.py")
 OLDER = Path("my_transformer_older.py")
@@ -101,6 +102,7 @@ PARTS = {  # by their names in the file, in the order of the book
     "softmax": Part("softmax-temperature", check_softmax),
     "multi_head": Part("multi-head-attention", check_multi_head),
     "rotate": Part("relative-positions", check_rotate),
+    "block": Part("transformer-block", check_block),
     "answer_loss": Part("training", check_answer_loss),
     "training_step": Part("training", check_training_step),
     "every_word_loss": Part("training", check_every_word_loss),

@@ -5,15 +5,18 @@ from .analogy import Analogy
 from .attention_by_hand import AttentionByHand
 from .attention_dilution import AttentionDilution
 from .attention_lens import AttentionLens
+from .base import Explorable as Explorable
 from .clinic import Clinic
 from .descent import Descent
 from .fine_tuning import FineTuning
 from .generation import Generation
 from .layer_heads import LayerHeads
+from .logit_lens import LogitLens
 from .multi_head import MultiHead
 from .next_token import NextToken
 from .positions import Positions
 from .projection_bench import ProjectionBench
+from .residual_stream import ResidualStream
 from .rotary import Rotary
 from .sampling import Sampling
 from .scaling import Scaling
@@ -33,10 +36,12 @@ __all__ = [
     "FineTuning",
     "Generation",
     "LayerHeads",
+    "LogitLens",
     "MultiHead",
     "NextToken",
     "Positions",
     "ProjectionBench",
+    "ResidualStream",
     "Rotary",
     "Sampling",
     "Scaling",

@@ -7,9 +7,11 @@ small host script mounts the same front end without a kernel.
 """
 
 import base64
+import contextlib
 import html
 import io
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +21,11 @@ import anywidget
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from traitlets import Dict
+from traitlets import Dict, TraitError
 
 from incontext import plots
+
+from . import links
 
 STATIC = Path(__file__).parent / "static"
 PROVENANCES = ("learned", "random", "illustrative", "exact")
@@ -133,15 +137,8 @@ class Explorable(anywidget.AnyWidget):
             ValueError: the name is of no explorable of this class, or a value of no control.
             TraitError: a control refuses its value.
         """
-        kinds = {
-            kind.name: kind
-            for kind in _below(Explorable)
-            if "name" in vars(kind) and (issubclass(kind, cls) or issubclass(cls, kind))
-        }
         name = spec.get("name")
-        if name not in kinds:
-            raise ValueError(f"spec: name={name!r} must be one of {sorted(kinds)}")
-        kind, values = kinds[name], spec.get("initial", {})
+        kind, values = cls._kind("spec", name), spec.get("initial", {})
         if unknown := sorted(set(values) - set(kind.control_names())):
             raise ValueError(
                 f"spec: initial has {unknown}, and {name} has the controls {kind.control_names()}"
@@ -155,6 +152,79 @@ class Explorable(anywidget.AnyWidget):
                 setattr(explorable, trait, value)
         explorable.spec = {**explorable.spec, "initial": explorable.values()}
         return explorable
+
+    @classmethod
+    def from_link(cls, text: str, **arguments) -> "Explorable":
+        """The explorable that a link leads to, as it was when *Copy link* was pressed.
+
+        What the link says and this version does not know is ignored, with a warning that names it.
+
+        Args:
+            text: the whole link, or what follows its page: `#explorable-…?…`. On `Explorable` it
+                may be of any explorable, on a subclass of that one.
+            arguments: what `__init__` takes beside the controls, such as `sentences=[…]`.
+        Raises:
+            ValueError: the text is no link, or one to another explorable.
+        """
+        name, given = links.parse(text)
+        explorable = cls._kind("text", name)(**arguments)
+        ignored = explorable._restore(given) if given else {}
+        if ignored:
+            listed = "; ".join(f"{one}={given[one][:40]!r}, {why}" for one, why in ignored.items())
+            warnings.warn(f"ignored from the link to {name}: {listed}", stacklevel=2)
+        return explorable
+
+    def link(self) -> str:
+        """What the explorable shows now, as `from_link` reads it and the book's pages open it.
+
+        `#explorable-…?…`, to be put behind the address of the page that has the explorable.
+        """
+        own = self.in_link()
+        values = {one["trait"]: getattr(self, one["trait"]) for one in own}
+        return links.write(self.name, [*self.spec["controls"], *own], self.values() | values)
+
+    def _restore(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Sets the controls to what a link gives them, the others to their defaults.
+
+        Returns what was ignored, by name, and why. Restores as `restored` of js/lib/explorable.js.
+        """
+        controls = {one["trait"]: one for one in [*self.spec["controls"], *self.in_link()]}
+        ignored = {name: "there is no such control" for name in given if name not in controls}
+        defaults, named = {}, {}
+        for name, control in controls.items():
+            with contextlib.suppress(ValueError):  # a choice of one's own sentences has none
+                defaults[name] = links.read(control, links.written(control["default"]))
+            if name in given:
+                try:
+                    named[name] = links.read(control, given[name])
+                except ValueError as error:
+                    ignored[name] = f"it {error}"
+        others = {name: value for name, value in defaults.items() if name not in named}
+        for _ in range(2):  # as in from_spec
+            refused = {}
+            for name, value in (others | named).items():
+                try:
+                    setattr(self, name, value)
+                except TraitError as error:
+                    refused[name] = str(error)
+        ignored |= {name: why for name, why in refused.items() if name in named}
+        for name, maximum in self.limits().items():
+            if named.get(name, maximum) > maximum:
+                ignored[name] = f"it must be at most {maximum} here"
+                setattr(self, name, min(defaults[name], maximum))
+        return ignored
+
+    @classmethod
+    def _kind(cls, argument: str, name: str) -> type["Explorable"]:
+        """The explorable of that name, if `cls` is it or above it."""
+        kinds = {
+            kind.name: kind
+            for kind in _below(Explorable)
+            if "name" in vars(kind) and (issubclass(kind, cls) or issubclass(cls, kind))
+        }
+        if name not in kinds:
+            raise ValueError(f"{argument}: name={name!r} must be one of {sorted(kinds)}")
+        return kinds[name]
 
     @classmethod
     def arguments(cls, spec: Mapping) -> dict:
@@ -174,11 +244,16 @@ class Explorable(anywidget.AnyWidget):
 
     def control_spec(self, name: str) -> dict:
         """One control's declaration as the front end reads it."""
-        return {"trait": name, **self.trait_metadata(name, "control")}
+        default = type(self).class_traits()[name].default()
+        return {"trait": name, "default": default, **self.trait_metadata(name, "control")}
 
     def data(self) -> dict:
         """What the front end needs beyond the controls: JSON-able, the same at every call."""
         return {}
+
+    def in_link(self) -> list[dict]:
+        """What a link carries beside the controls, declared as they are."""
+        return []
 
     def limits(self) -> dict[str, int]:
         """Maxima that depend on other controls, such as Head on Number of heads."""

@@ -12,6 +12,7 @@ from traitlets import CInt, TraitError, Unicode, observe, validate
 from incontext import plots
 from incontext.contextual import SETS, nearest_other, planes, within_and_between, word_vectors
 from incontext.embeddings import cosine_similarity
+from incontext.packing import MOST_TOKENS
 from incontext.pretrained import load_encoder
 
 from .base import Explorable, Numbers, pack
@@ -127,6 +128,12 @@ class WordInContext(YourSentence, Explorable):
             states = torch.cat(self._model[0](ids[None]).hidden_states).double()
         states = states / states.norm(dim=-1, keepdim=True)
         return {"cosines": pack((states @ self._vectors[self.word].mT).numpy())[0]}
+
+    def in_link(self):
+        usual = None if self._own else self.your_position  # beside a text it always stands
+        place = {"trait": "your_position", "label": "Your token", "kind": "integer"}
+        limits = {"minimum": 1, "maximum": MOST_TOKENS}
+        return [*super().in_link(), {**place, **limits, "default": usual}]
 
     @observe("your_reading")
     def _choose_yours(self, change):

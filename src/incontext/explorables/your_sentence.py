@@ -34,6 +34,10 @@ class YourSentence(HasTraits):
         sync=True
     )  # {}, {"text", "message": why not}, or {"text", "tokens", …}
 
+    def in_link(self) -> list[dict]:
+        text = {"trait": "your_sentence", "label": "Your sentence", "kind": "text"}
+        return [{**text, "max_length": LONGEST, "default": ""}]
+
     def _read(self, ids: torch.Tensor, tokens: list[str]) -> dict:
         """What the front end needs beside text and tokens."""
         raise NotImplementedError(f"{type(self).__name__} must define _read(ids, tokens)")

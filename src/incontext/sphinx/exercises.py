@@ -10,7 +10,7 @@ import re
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx_exercise.nodes import solution_node
+from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 
 from .html_only import html_only
 
@@ -18,6 +18,7 @@ KEEP = re.compile(r"exercises\.keep\(my_(\w+)\)")
 UNSOLVED = "… Not yet:"
 CHECK = re.compile(r"exercises\.((?:check|run)_\w+)\(")
 BROKEN = re.compile(r"exercises\.check_\w+\(my_\w+\)")  # what the reader has to write or to repair
+EXERCISES = (exercise_node, exercise_enumerable_node)
 HOW_TO_RUN = """<div class="how-to-run"><p>Run it yourself:</p><ol>
 <li>In a copy of the book's repository: <code>make lab</code>, then double-click
 <code>{file}</code>.</li>
@@ -51,8 +52,14 @@ def drop_shared_ids(doctree: nodes.document) -> None:
 
 
 def say_how_to_run(doctree: nodes.document, file: str) -> None:
-    """Where a cell checks or keeps what the reader has to write, a note in place of its verdict."""
-    for output in list(doctree.findall(nodes.container)):
+    """Where a cell checks or keeps what the reader has to write, a note in place of its verdict.
+
+    An exercise says it once, under its first check.
+    """
+    said = False
+    for output in list(doctree.findall(nodes.Element)):
+        if isinstance(output, EXERCISES):
+            said = False
         if output.get("nb_element") != "cell_code_output":
             continue
         source = output.parent.astext()
@@ -65,6 +72,9 @@ def say_how_to_run(doctree: nodes.document, file: str) -> None:
         if unsolved:
             for one in unsolved:
                 output.remove(one)
+            if said:
+                continue
+            said = True
             checks = dict.fromkeys(CHECK.findall(source))
             names = " and ".join(f"<code>{html.escape(name)}</code>" for name in checks)
             verb = "answers" if len(checks) == 1 else "answer"

@@ -1,0 +1,263 @@
+"""Exercises of the chapter on what heads do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from incontext.embeddings import cosine_similarity
+from incontext.pretrained import load_encoder
+from incontext.reading import ablated, head_means
+from incontext.tokenization import Tokenizer
+from incontext.transformer import Encoder
+
+from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, in_words, not_yet
+
+SMALL_MAP = torch.tensor(
+    [[1.0, 0.0, 0.0, 0.0], [0.6, 0.3, 0.1, 0.0], [0.1, 0.4, 0.2, 0.3], [0.2, 0.1, 0.5, 0.2]]
+)
+
+check_hand_score = ValueCheck(
+    "check_hand_score",
+    lambda: (0.6 + 0.4 + 0.5) / 3,
+    within=0.005,
+    mistakes=[
+        Mistake(
+            "divided by all rows",
+            lambda: (0.6 + 0.4 + 0.5) / 4,
+            "The first token has no token before it, so it is not asked: three rows count.",
+        ),
+        Mistake(
+            "summed",
+            lambda: 0.6 + 0.4 + 0.5,
+            "A score is a mean over the queries that are asked, so that it lies between 0 and 1.",
+        ),
+        Mistake(
+            "the next token",
+            lambda: (0.0 + 0.1 + 0.3) / 3,
+            "Rows are queries. From row t go to column t − 1, one to the left of the diagonal.",
+        ),
+        Mistake(
+            "the token itself",
+            lambda: (1.0 + 0.3 + 0.2 + 0.2) / 4,
+            "That is the diagonal: the weight that each token gives to itself.",
+        ),
+    ],
+)
+
+
+def _score(weights: Tensor, target: Tensor) -> Tensor:
+    asked = target.any(-1)
+    return (weights * target).sum(-1)[asked].mean()
+
+
+def _case(seed: int, n_queries: int, n_keys: int, share: float) -> Callable[[], tuple]:
+    def case() -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(seed)
+        weights = torch.randn(n_queries, n_keys, generator=generator, dtype=torch.float64)
+        return weights.softmax(-1), torch.rand(n_queries, n_keys, generator=generator) < share
+
+    return case
+
+
+check_pattern_score = FunctionCheck(
+    "check_pattern_score",
+    reference=_score,
+    cases=[
+        lambda: (SMALL_MAP, torch.ones(3, dtype=torch.bool).diag(-1)),
+        _case(0, 7, 7, 0.2),
+        _case(1, 5, 5, 0.4),
+    ],
+    mistakes=[
+        Mistake(
+            "all queries count",
+            lambda weights, target: (weights * target).sum(-1).mean(),
+            "A query for which the pattern names no key cannot be right or wrong. Leave its row out"
+            " of the mean.",
+        ),
+        Mistake(
+            "the mean over keys",
+            lambda weights, target: weights[target].mean(),
+            "Where a query has two targets, their weights are added: a head that gives 0.5 to each"
+            " has done all that the pattern asks.",
+        ),
+        Mistake(
+            "the largest weight",
+            lambda weights, target: (weights * target).amax(-1)[target.any(-1)].mean(),
+            "Where a query has two targets, their weights are added. You took the larger one.",
+        ),
+        Mistake(
+            "only who looks there most",
+            lambda weights, target: (
+                target.gather(-1, weights.argmax(-1, keepdim=True))[target.any(-1)].double().mean()
+            ),
+            "That counts how often the heaviest key is a target. The score is the weight itself.",
+        ),
+        Mistake(
+            "rows and columns exchanged",
+            lambda weights, target: _score(weights.mT, target),
+            "Rows are queries, in the weights as in the target.",
+        ),
+        Mistake(
+            "not divided",
+            lambda weights, target: (weights * target).sum(),
+            "That is the sum over all queries. Divide by the number of those that are asked.",
+        ),
+    ],
+    praise="The weight that is found, averaged over those who have something to find.",
+)
+
+
+def _induction(ids: Tensor, ahead: int = 1, causal: bool = True) -> Tensor:
+    """Entry [t, s] is True where token s − ahead is an earlier copy of token t."""
+    n = len(ids)
+    target = torch.zeros(n, n, dtype=torch.bool)
+    for t in range(n):
+        for copy in range(t if causal else n):
+            if ids[copy] == ids[t] and copy != t and 0 <= copy + ahead < n:
+                target[t, copy + ahead] = True
+    return target
+
+
+check_induction_target = FunctionCheck(
+    "check_induction_target",
+    reference=_induction,
+    cases=[
+        lambda: (torch.tensor([5, 8, 2, 9, 5, 8, 2, 9]),),
+        lambda: (torch.tensor([3, 3, 1, 3, 7, 1]),),
+        lambda: (torch.tensor([4, 6, 1]),),
+    ],
+    mistakes=[
+        Mistake(
+            "the copy itself",
+            lambda ids: _induction(ids, ahead=0),
+            "That is a head that finds the same token again. An induction head looks at what came"
+            " *after* it, one column to the right.",
+        ),
+        Mistake(
+            "the token before the copy",
+            lambda ids: _induction(ids, ahead=-1),
+            "One step in the wrong direction: what helps to guess the next token stands after the"
+            " copy.",
+        ),
+        Mistake(
+            "copies that are still to come",
+            lambda ids: _induction(ids, causal=False),
+            "A decoder's query cannot see them. Only copies before the query count.",
+        ),
+    ],
+    praise="What came after this token the last time it was seen.",
+)
+
+
+@dataclass(frozen=True)
+class ClaimCheck:
+    """A claim about a head of MiniLM on the reader's sentences, and what becomes of it.
+
+    reference: gives a claim that passes, (layer, head, sentences): layer and head counted from 1 as
+    the lens does; each sentence a text, the word that looks and the word that it should look at.
+    """
+
+    name: str
+    fewest: int = 6
+
+    def reference(self) -> tuple:
+        people = ("boy", "girl", "king", "queen", "doctor", "nurse")
+        return 1, 3, [(f"Yesterday the {one} sang.", one, "the") for one in people]
+
+    @property
+    def mistakes(self) -> list[Mistake]:
+        layer, head, sentences = self.reference()
+        return [
+            Mistake(
+                "one sentence is no test",
+                lambda: (layer, head, sentences[:1]),
+                f"Give at least {self.fewest}: on one sentence, some of 72 heads look right by"
+                " luck.",
+            ),
+            Mistake(
+                "there is no such head",
+                lambda: (0, 13, sentences),
+                "Layers go from 1 to 6 and heads from 1 to 12, as in the lens.",
+            ),
+            Mistake(
+                "a word is not there once",
+                lambda: (layer, head, [*sentences[1:], ("The king saw the queen.", "king", "cat")]),
+                "Each of the two words has to stand in its sentence exactly once, and to be one"
+                " token.",
+            ),
+        ]
+
+    def __call__(self, claim: Any) -> Verdict:
+        if claim is None or claim is Ellipsis:
+            return not_yet(f"give {self.name} a layer, a head and your sentences.")
+        few, no_head, no_word = self.mistakes
+        try:
+            layer, head, sentences = claim
+            sentences = [(text, source, to) for text, source, to in sentences]
+        except (TypeError, ValueError):
+            return Verdict(
+                False,
+                f"{self.name} takes (layer, head, sentences), each sentence as (text, word that"
+                f" looks, word it looks at). It got {in_words(claim)}.",
+            )
+        if not (layer in range(1, 7) and head in range(1, 13)):
+            return Verdict(False, str(no_head))
+        if len(sentences) < self.fewest:
+            return Verdict(False, str(few))
+        encoder, tokenizer = load_encoder()
+        places = [_places(tokenizer, *one) for one in sentences]
+        if None in places:
+            return Verdict(False, str(no_word))
+        return _tried(encoder, tokenizer, [one[0] for one in sentences], places, layer, head)
+
+
+def _places(tokenizer: Tokenizer, text: str, source: str, to: str) -> tuple[int, int] | None:
+    tokens = tokenizer.tokens(tokenizer.encode(text))
+    words = [word.lower() for word in (source, to)]
+    if any(tokens.count(word) != 1 for word in words):
+        return None
+    return tokens.index(words[0]), tokens.index(words[1])
+
+
+@torch.no_grad()
+def _tried(
+    encoder: Encoder,
+    tokenizer: Tokenizer,
+    texts: list[str],
+    places: list[tuple[int, int]],
+    layer: int,
+    head: int,
+) -> Verdict:
+    """The weight from word to word, and how far the word turns with the head off, among all 72."""
+    ids, mask = tokenizer.encode_batch(texts)
+    rows, (sources, to) = torch.arange(len(texts)), torch.tensor(places).T
+    seen = encoder(ids, mask)
+    weights = torch.stack(seen.attentions, dim=1)[rows, :, :, sources, to].mean(0).flatten()
+    before, mine = seen.last_hidden_state[rows, sources], 12 * (layer - 1) + head - 1
+
+    def turned(one: int, means: Tensor | None) -> float:
+        with ablated(encoder, [divmod(one, 12)], means):
+            after = encoder(ids, mask, need_weights=False).last_hidden_state[rows, sources]
+        return (1 - cosine_similarity(before, after)).mean().item()
+
+    def place(numbers: Tensor) -> int:
+        return 1 + int((numbers > numbers[mine]).sum())
+
+    by_zeros, by_means = (
+        torch.tensor([turned(one, means) for one in range(72)])
+        for means in (None, head_means(encoder, ids, mask))
+    )
+    return Verdict(
+        True,
+        f"Layer {layer}, head {head} gives {weights[mine]:.2f} of its weight to the word you named:"
+        f" number {place(weights)} of 72. Switched off by zeros, it turns the vector of the looking"
+        f" word by {by_zeros[mine]:.4f} (1 − cosine): number {place(by_zeros)} of 72. By its mean:"
+        f" {by_means[mine]:.4f}, number {place(by_means)}.",
+        "✓",
+    )
+
+
+check_own_claim = ClaimCheck("check_own_claim")
