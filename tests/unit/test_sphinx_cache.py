@@ -88,12 +88,12 @@ def test_code_is_what_the_cells_hold_without_options_and_magics():
         ---
         tags: [remove-cell]
         ---
-        assert True
+        size = 3
         ```
         """
     )
     code = cache.code_of(text)
-    assert "import incontext" in code and "assert True" in code
+    assert "import incontext" in code and "size = 3" in code
     assert "not = a cell" not in code and "tags" not in code and "%" not in code
 
 

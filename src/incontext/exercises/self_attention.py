@@ -16,6 +16,7 @@ from .checking import (
     Mistake,
     ValueCheck,
     Verdict,
+    are_two_texts,
     decoder_to_read,
     in_words,
     not_yet,
@@ -214,7 +215,7 @@ class OpeningsCheck:
     def __call__(self, pairs: Any) -> Verdict:
         if pairs is None or pairs is Ellipsis:
             return not_yet(f"give {self.name} your pairs of openings.")
-        if not isinstance(pairs, list | tuple) or not all(map(_is_pair, pairs)):
+        if not isinstance(pairs, list | tuple) or not all(map(are_two_texts, pairs)):
             return Verdict(
                 False,
                 f"{self.name} takes a list of pairs of texts, each of them (singular, plural). It"
@@ -240,14 +241,6 @@ class OpeningsCheck:
             )
         shown = "; ".join(f"“{text} …” are {a:.3f}, is {b:.3f}" for text, a, b in wrong)
         return Verdict(True, f"{count} Misled by: {shown}.", "✓")
-
-
-def _is_pair(one: Any) -> bool:
-    return (
-        isinstance(one, list | tuple)
-        and len(one) == 2
-        and all(isinstance(text, str) and text.strip() for text in one)
-    )
 
 
 def _verbs(text: str) -> tuple[float, float]:
