@@ -79,6 +79,12 @@ check_mixture = FunctionCheck(
             lambda x: softmax(cosine_similarity(x[:, None], x[None, :])) @ x,
             "Here the score is the plain dot product, so the lengths count. You divided by them.",
         ),
+        Mistake(
+            "scaled scores",
+            lambda x: softmax(x @ x.T / x.shape[-1] ** 0.5) @ x,
+            "You divided the scores by the root of the width, as attention will later on. Here the"
+            " score is the plain dot product.",
+        ),
     ],
     praise="Equal to incontext.attention.scaled_dot_product_attention with scale=1.",
 )

@@ -9,9 +9,14 @@ import torch
 from torch import Tensor
 
 from incontext.attention import scaled_dot_product_attention
-from incontext.exercises.checking import FunctionCheck, Mistake, ValueCheck, Verdict
+from incontext.exercises.checking import (
+    FunctionCheck,
+    Mistake,
+    ValueCheck,
+    Verdict,
+    decoder_to_read,
+)
 from incontext.positions import alibi_bias, alibi_slopes, rotate
-from incontext.pretrained import load_decoder
 from incontext.transformer import Decoder
 
 LOOSE = 1e-4  # angles in float32 lose digits as positions grow, and that is no mistake
@@ -324,7 +329,7 @@ class OwnHeadCheck:
             return Verdict(False, str(self.mistakes[0]))
         if not isinstance(offset, int) or not 1 <= offset <= 8:
             return Verdict(False, str(self.mistakes[1]))
-        decoder, tokenizer = load_decoder()
+        decoder, tokenizer = decoder_to_read()
         yours, even = _mean_weight(decoder, tokenizer.encode(text), offset)
         n_layers, n_heads = yours.shape
         if not (layer in range(1, n_layers + 1) and head in range(1, n_heads + 1)):

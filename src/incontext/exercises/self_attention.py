@@ -9,10 +9,17 @@ import torch
 from torch import Tensor
 
 from incontext.attention import causal_mask, scaled_dot_product_attention
-from incontext.pretrained import load_decoder
 from incontext.softmax import softmax
 
-from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, in_words, not_yet
+from .checking import (
+    FunctionCheck,
+    Mistake,
+    ValueCheck,
+    Verdict,
+    decoder_to_read,
+    in_words,
+    not_yet,
+)
 
 X = [[0.1, 0.3, 0.5], [0.6, 0.2, 0.9], [0.8, 0.4, 0.7]]  # I, love, AI
 
@@ -46,6 +53,11 @@ check_love = ValueCheck(
             "mask after the softmax",
             _unmasked_weight_of_love,
             "That is the weight while love still sees AI. With the mask, AI is not in the sum.",
+        ),
+        Mistake(
+            "the weight of I",
+            lambda: 1 - _causal_weight_of_love(math.sqrt(3)),
+            "That is what is left for I. The question is about love's own weight.",
         ),
     ],
     praise="It is e^0.699 / (e^0.329 + e^0.699): two keys are left, and love leads by 0.37.",
@@ -240,7 +252,7 @@ def _is_pair(one: Any) -> bool:
 
 def _verbs(text: str) -> tuple[float, float]:
     """The decoder's probabilities of are and is after this text."""
-    decoder, tokenizer = load_decoder()
+    decoder, tokenizer = decoder_to_read()
     ids = tokenizer.encode(text.strip())
     with torch.no_grad():
         p = decoder(ids[None]).logits[0, -1].softmax(-1)

@@ -9,10 +9,17 @@ import torch
 from torch import Tensor
 
 from incontext.generation import next_token_probabilities
-from incontext.pretrained import load_decoder
 from incontext.softmax import softmax
 
-from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, are_two_texts, not_yet
+from .checking import (
+    FunctionCheck,
+    Mistake,
+    ValueCheck,
+    Verdict,
+    are_two_texts,
+    decoder_to_read,
+    not_yet,
+)
 
 
 def _scores(n_rows: int, n_keys: int, size: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -316,7 +323,7 @@ class PromptsCheck:
 
 def _nucleus(prompt: str) -> int:
     """How many tokens have the probability 0.9 together, likeliest first."""
-    decoder, tokenizer = load_decoder()
+    decoder, tokenizer = decoder_to_read()
     with torch.no_grad():
         logits = decoder(tokenizer.encode(prompt)[None], need_weights=False).logits[0, -1]
     return int((next_token_probabilities(logits.double(), top_p=0.9) > 0).sum())

@@ -9,10 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from incontext.attention import causal_mask
-from incontext.pretrained import load_decoder
 from incontext.variations import sliding_window_mask
 
-from .checking import FunctionCheck, Mistake, Verdict, in_words, not_yet
+from .checking import (
+    FunctionCheck,
+    Mistake,
+    Verdict,
+    decoder_to_read,
+    in_words,
+    not_yet,
+)
 
 check_cache_bytes = FunctionCheck(
     "check_cache_bytes",
@@ -260,7 +266,7 @@ class SinkCheck:
             return not_yet(f"give {self.name} a text of your own.")
         if not isinstance(text, str):
             return Verdict(False, f"{self.name} takes a text. It got {in_words(text)}.")
-        decoder, tokenizer = load_decoder()
+        decoder, tokenizer = decoder_to_read()
         ids = tokenizer.encode(text)
         if not self.shortest <= len(ids) <= self.longest:
             return Verdict(False, str(self.mistakes[int(len(ids) > self.longest)]))
