@@ -48,7 +48,7 @@ export default explorable({
       ? `The logit of “${view.for}” is ${fixed(Math.abs(total))} ${total < 0 ? "below" : "above"} that of “${view.against}”`
       : `“bank” stands at ${signed(total)}, on the ${total < midway ? view.against : view.for} side of ${signed(midway)}, which is halfway`;
     const { value, name } = largest(layers);
-    return `${said}: heads ${signed(heads)}, feed-forward networks ${signed(networks)}, embeddings and constants ${signed(sum(Object.values(rest)))}. The largest row is ${name}, ${signed(value)}. In layer ${layer}: heads ${signed(layers[layer - 1].together)}, network ${signed(layers[layer - 1].network)}.`;
+    return `${said}: heads ${signed(heads)}, feed-forward networks ${signed(networks)}, embeddings and constants ${signed(sum(Object.values(rest)))}. Of heads and networks, ${name} wrote most, ${signed(value)}. In layer ${layer}: heads ${signed(layers[layer - 1].together)}, network ${signed(layers[layer - 1].network)}.`;
   },
 
   draw(view, api) {

@@ -65,6 +65,9 @@ def test_a_head_of_the_decoder_and_a_group(decoder):
     intact = dict(zip(("first", "repetition"), decoder.losses(), strict=True))
     assert intact == pytest.approx({k: file["intact"][k] for k in intact}, abs=2e-3)
     assert decoder.lead() == pytest.approx(file["intact"]["lead"], abs=2e-3)
+    place = [head for group in file["groups"].values() for head in group].index([26, 0])
+    with decoder.off([(26, 0)], "zero"):
+        assert decoder.lead() == pytest.approx(file["alone"]["zero"][place]["lead"], abs=2e-3)
     heads = [tuple(head) for head in file["groups"]["induction"]]
     with decoder.off(heads, "mean", decoder.unrepeated):
         first, again = decoder.losses()

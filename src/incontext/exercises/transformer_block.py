@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from incontext.pretrained import load_decoder
 from incontext.reading import LedgerRow, ledger
 
-from .checking import FunctionCheck, Mistake, Verdict, in_words, not_yet
+from .checking import FunctionCheck, Mistake, Verdict, decoder_to_read, in_words, not_yet
 
 
 def _n_parameters(
@@ -345,7 +344,7 @@ class DecisionCheck:
             return Verdict(False, same)
         if not prompt:
             return Verdict(False, empty)
-        decoder, tokenizer = load_decoder()
+        decoder, tokenizer = decoder_to_read()
         ids, *ends = (
             tokenizer.encode(text) for text in (prompt, f" {this.strip()}", f" {that.strip()}")
         )
