@@ -1,7 +1,6 @@
 """One chapter in seconds: run its code and asserts, translate its formulas, try its explorables.
 
     python scripts/check_chapter.py softmax-temperature
-    python scripts/check_chapter.py drafts/what-heads-do
 
 Every failure is named with the cell it comes from; the exit code is 1 if there was one.
 """
