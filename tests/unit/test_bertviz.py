@@ -119,7 +119,7 @@ def test_words_and_numbers_say_what_is_seen(read):
                       shown.seen)  # fmt: skip
     assert [(int(row[0]), int(row[1])) for row in rows] == [(1, 1), (1, 2), (3, 1), (3, 2)]
     names = ["[CLS]", "the", "<b>", "River", "[SEP]"]
-
+    said = html.unescape(shown.seen)
     maps = torch.stack([read[0][i][0] for i in (0, 2)]).detach()
     received = maps.mean((0, 1, 2))
     first = int(received.argmax())
