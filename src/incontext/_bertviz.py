@@ -64,7 +64,7 @@ SHIM = "const require = {config() {}}, requirejs = (names, use) => use(jQuery, d
 
 STYLE = """
 html { color-scheme: light; } html[data-theme=dark] { color-scheme: dark; }
-body { margin: 0; padding: 4px 0; color: #000; } select { color-scheme: light; }
+body { margin: 0; padding: 4px 0; color: black; } select { color-scheme: light; }
 html[data-theme=dark] body { filter: invert(.93) hue-rotate(180deg); }
 svg { display: block; } #bertviz { background: transparent !important; }
 """

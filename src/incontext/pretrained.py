@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -33,7 +34,7 @@ from incontext.config import TransformerConfig
 from incontext.tokenization import Tokenizer, whole_words
 from incontext.transformer import Decoder, Encoder
 
-__all__ = ["Tokenizer", "load_decoder", "load_encoder", "whole_words"]
+__all__ = ["Tokenizer", "decoder_to_read", "load_decoder", "load_encoder", "whole_words"]
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,13 @@ def load_decoder(name: str | Path = "smollm2") -> tuple[Decoder, Tokenizer]:
     if config.tied:
         decoder.out_proj.weight = decoder.stack.token_embedding.weight
     return decoder, tokenizer
+
+
+@cache
+def decoder_to_read() -> tuple[Decoder, Tokenizer]:
+    """SmolLM2, the same object for all who only read it: checks and explorables, which are made
+    again and again. To change a model's weights, load one of your own."""
+    return load_decoder()
 
 
 def _filled(

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from incontext import _bertviz
 from incontext.config import TransformerConfig
-from incontext.pretrained import load_decoder, load_encoder
+from incontext.pretrained import decoder_to_read, load_encoder
 from incontext.reading import bertviz_frame, queries_and_keys, scores
 from incontext.softmax import softmax
 from incontext.sphinx.frames import CARRIED
@@ -96,7 +96,7 @@ def test_the_neuron_view_has_the_vectors_whose_products_are_the_scores(read):
 
 
 def test_queries_and_keys_of_both_real_models_make_their_scores():
-    for model, tokenizer in (load_encoder(), load_decoder()):
+    for model, tokenizer in (load_encoder(), decoder_to_read()):
         ids = tokenizer.encode("I sat on the river bank.")[None]
         queries, keys = queries_and_keys(model, ids)
         for q, k, score in zip(queries, keys, scores(model, ids), strict=True):

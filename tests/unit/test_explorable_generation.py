@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from incontext.explorables import Generation, generation
-from incontext.pretrained import load_decoder
+from incontext.pretrained import decoder_to_read
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "record_generation.py"
 
@@ -33,7 +33,7 @@ def test_what_is_recorded_is_what_the_real_decoder_writes_with_and_without_a_cac
 
 
 def test_bytes_are_those_of_the_real_cache(recorded):
-    decoder, tokenizer = load_decoder()
+    decoder, tokenizer = decoder_to_read()
     cache = decoder.new_cache()
     ids = tokenizer.encode(generation.PROMPTS["autumn"])
     with torch.no_grad():
@@ -45,7 +45,7 @@ def test_bytes_are_those_of_the_real_cache(recorded):
 
 def test_multiply_adds_are_those_of_every_matrix_that_the_decoder_has(recorded):
     """Each weight of a matrix is used once a token; attention adds two products a layer."""
-    decoder, _ = load_decoder()
+    decoder, _ = decoder_to_read()
     matrices = sum(
         part.weight.numel() for part in decoder.modules() if isinstance(part, torch.nn.Linear)
     )

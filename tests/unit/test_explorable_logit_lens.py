@@ -7,22 +7,19 @@ import pytest
 import torch
 
 from incontext import explorables
-from incontext.explorables import logit_lens
 from incontext.explorables.logit_lens import N_LAYERS, PROMPTS, stopped_at_each
 from incontext.explorables.next_token import shown
-from incontext.pretrained import load_decoder
+from incontext.pretrained import decoder_to_read
 
 
 @pytest.fixture(scope="module")
 def real():
-    return load_decoder()
+    return decoder_to_read()
 
 
 @pytest.fixture(scope="module")
-def lens(real):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logit_lens, "load_decoder", lambda: real)
-        return explorables.LogitLens()
+def lens():
+    return explorables.LogitLens()
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)

@@ -29,7 +29,7 @@ from incontext.explorables.next_token import (
     uniform,
 )
 from incontext.generation import next_token_probabilities
-from incontext.pretrained import load_decoder
+from incontext.pretrained import decoder_to_read
 from incontext.softmax import entropy
 
 VOCAB = 49_152
@@ -37,7 +37,7 @@ VOCAB = 49_152
 
 @pytest.fixture(scope="module")
 def smollm2():
-    return load_decoder()
+    return decoder_to_read()
 
 
 @pytest.fixture(scope="module")

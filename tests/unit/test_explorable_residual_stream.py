@@ -10,20 +10,18 @@ import torch
 from incontext import explorables, which_bank
 from incontext.explorables import residual_stream
 from incontext.explorables.residual_stream import DIRECTIONS
-from incontext.pretrained import load_decoder, load_encoder
+from incontext.pretrained import decoder_to_read, load_encoder
 from incontext.reading import ledger
 
 
 @pytest.fixture(scope="module")
 def real():
-    return load_decoder()
+    return decoder_to_read()
 
 
 @pytest.fixture(scope="module")
-def stream(real):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(residual_stream, "load_decoder", lambda: real)
-        return explorables.ResidualStream()
+def stream():
+    return explorables.ResidualStream()
 
 
 def rows(stream, **values):

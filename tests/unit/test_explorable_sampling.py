@@ -346,8 +346,8 @@ def test_the_page_writes_the_same(explorer, tmp_path):
         for name, value in change.items():
             setattr(explorer, name, value)
         numbers = dataclasses.asdict(explorer.numbers())
-        after = explorer.values()
-        cases.append({"before": before, "change": change, "after": after, "numbers": numbers})
+        case = {"before": before, "change": change, "after": explorer.values()}
+        cases.append(case | {"numbers": numbers, "link": explorer.link()})
     verdicts = {case["numbers"]["rows"][-2][-1] for case in cases}
     assert verdicts == {IN_TRAINING, HELD_OUT, WRONG_ANSWER, OUTSIDE, "unfinished"}
     file = tmp_path / "fixtures.json"

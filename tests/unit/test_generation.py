@@ -241,9 +241,9 @@ REAL_PROMPTS = ["The capital of France is", "Once upon a time", "2 + 2 =  4\n\n7
 
 @pytest.fixture(scope="module")
 def smollm2():
-    from incontext.pretrained import load_decoder
+    from incontext.pretrained import decoder_to_read
 
-    return load_decoder("smollm2")
+    return decoder_to_read()
 
 
 @pytest.mark.parametrize("options", OPTIONS)

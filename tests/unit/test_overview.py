@@ -9,7 +9,7 @@ import torch
 
 from incontext.config import TransformerConfig
 from incontext.overview import architecture, stages, way_to_next_word
-from incontext.pretrained import load_decoder, load_encoder
+from incontext.pretrained import decoder_to_read, load_encoder
 from incontext.sphinx.chapter_links import to_pages
 from incontext.transformer import Decoder, Encoder
 
@@ -143,7 +143,7 @@ def test_the_parameters_of_the_parts_are_those_of_the_model(kind, choices):
 
 def test_the_architecture_of_both_real_models():
     encoder, _ = load_encoder()
-    smollm, _ = load_decoder()
+    smollm, _ = decoder_to_read()
     seen = Outline()
     seen.feed(architecture({"MiniLM": encoder, "<b>": smollm}).data)
     assert not seen.open and "<b>" in seen.text

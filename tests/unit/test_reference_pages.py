@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pybtex.database import parse_file
 
-from incontext.pretrained import load_decoder, load_encoder
+from incontext.pretrained import decoder_to_read, load_encoder
 
 ROOT = Path(__file__).parents[2]
 NOTATION = (ROOT / "chapters/notation.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def terms():
     ]
 
 
-@pytest.mark.parametrize(("load", "column"), [(load_encoder, 3), (load_decoder, 4)])
+@pytest.mark.parametrize(("load", "column"), [(load_encoder, 3), (decoder_to_read, 4)])
 def test_the_sizes_in_the_notation_are_the_real_models(load, column):
     config = load()[0].config
     written = sizes(column)

@@ -5,7 +5,7 @@ import torch
 from naive import normal
 
 from incontext import relations
-from incontext.pretrained import load_decoder, load_encoder
+from incontext.pretrained import decoder_to_read, load_encoder
 from incontext.relations import ADJECTIVES, GRAMMARS, NOUNS, Pair, best_offset, hits, pairs, places
 
 PLURAL = {*NOUNS.values()}
@@ -75,7 +75,7 @@ def test_brackets_match_and_both_depths_are_asked():
     assert depths == {0, 1}
 
 
-@pytest.mark.parametrize("load", [load_encoder, load_decoder])
+@pytest.mark.parametrize("load", [load_encoder, decoder_to_read])
 def test_places_are_those_of_the_words(load):
     tokenizer = load()[1]
     for relation in GRAMMARS:

@@ -8,16 +8,11 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from incontext.pretrained import load_decoder
-from incontext.tokenization import Tokenizer
-from incontext.transformer import Decoder
 
 TOLERANCE = 1e-6
 
@@ -257,10 +252,3 @@ def in_words(value: Any) -> str:
     if isinstance(value, float | int | str | bool) or value is None:
         return repr(value)
     return type(value).__name__
-
-
-@cache
-def decoder_to_read() -> tuple[Decoder, Tokenizer]:
-    """The real decoder, for checks that only read it: a learner checks again and again, and it
-    takes seconds to load."""
-    return load_decoder()

@@ -14,9 +14,9 @@ from incontext.exercises.checking import (
     Mistake,
     ValueCheck,
     Verdict,
-    decoder_to_read,
 )
 from incontext.positions import alibi_bias, alibi_slopes, rotate
+from incontext.pretrained import decoder_to_read
 from incontext.transformer import Decoder
 
 LOOSE = 1e-4  # angles in float32 lose digits as positions grow, and that is no mistake

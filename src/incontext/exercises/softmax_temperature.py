@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from incontext.generation import next_token_probabilities
+from incontext.pretrained import decoder_to_read
 from incontext.softmax import softmax
 
 from .checking import (
@@ -17,7 +18,6 @@ from .checking import (
     ValueCheck,
     Verdict,
     are_two_texts,
-    decoder_to_read,
     not_yet,
 )
 

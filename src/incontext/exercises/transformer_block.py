@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from incontext.pretrained import decoder_to_read
 from incontext.reading import LedgerRow, ledger
 
-from .checking import FunctionCheck, Mistake, Verdict, decoder_to_read, in_words, not_yet
+from .checking import FunctionCheck, Mistake, Verdict, in_words, not_yet
 
 
 def _n_parameters(

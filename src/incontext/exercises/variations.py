@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from incontext.attention import causal_mask
+from incontext.pretrained import decoder_to_read
 from incontext.variations import sliding_window_mask
 
 from .checking import (
     FunctionCheck,
     Mistake,
     Verdict,
-    decoder_to_read,
     in_words,
     not_yet,
 )

@@ -1,12 +1,15 @@
 """What would the decoder say if it stopped after this layer?"""
 
+from dataclasses import dataclass
+from functools import cache
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from incontext import plots
-from incontext.pretrained import load_decoder
+from incontext.pretrained import decoder_to_read
 from incontext.softmax import softmax
 from incontext.transformer import Decoder, DecoderOutput
 
@@ -35,6 +38,35 @@ def stopped_at_each(decoder: Decoder, output: DecoderOutput) -> Float[Tensor, "N
     return softmax(decoder.out_proj(decoder.stack.final_norm(states)))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the lens sees on one text."""
+
+    tokens: list[str]
+    likeliest: list[str]  # of each layer and position the N_SHOWN likeliest, in one row
+    shares: np.ndarray  # [L + 1, T, N_SHOWN + 1] theirs, and that of what is likeliest in the end
+
+
+@cache
+@torch.no_grad()
+def readings() -> dict[str, Reading]:
+    """The real decoder on every prompt."""
+    decoder, tokenizer = decoder_to_read()
+    found = {}
+    for name, text in PROMPTS.items():
+        ids = tokenizer.encode(text)
+        shares = stopped_at_each(decoder, decoder(ids[None], need_weights=False))  # [L + 1, T, V]
+        likeliest = shares.topk(N_SHOWN)
+        last = likeliest.indices[-1, :, 0]  # [T]: said in the end
+        in_the_end = shares[:, torch.arange(len(ids)), last]  # [L + 1, T]
+        found[name] = Reading(
+            tokens=[shown(token) for token in tokenizer.tokens(ids)],
+            likeliest=[shown(token) for token in tokenizer.tokens(likeliest.indices.flatten())],
+            shares=torch.cat([likeliest.values, in_the_end[..., None]], -1).numpy(),
+        )
+    return found
+
+
 class LogitLens(Explorable):
     name = "logit-lens"
     title = "If it stopped here"
@@ -56,23 +88,14 @@ class LogitLens(Explorable):
     position = integer("Position", MOST_TOKENS, minimum=1, maximum=MOST_TOKENS)
 
     def __init__(self, **values):
-        decoder, tokenizer = load_decoder()
         self._texts, self._shares, names = {}, {}, {}
-        for name, text in PROMPTS.items():
-            ids = tokenizer.encode(text)
-            with torch.no_grad():
-                output = decoder(ids[None], need_weights=False)
-            shares = stopped_at_each(decoder, output)  # [L + 1, T, V]
-            likeliest = shares.topk(N_SHOWN)
-            last = likeliest.indices[-1, :, 0]  # [T]: said in the end
-            in_the_end = shares[:, torch.arange(len(ids)), last]  # [L + 1, T]
-            tokens = map(shown, tokenizer.tokens(likeliest.indices.flatten()))
-            places = [names.setdefault(token, len(names)) for token in tokens]
-            packed, read = pack(torch.cat([likeliest.values, in_the_end[..., None]], -1).numpy())
-            self._shares[name] = read  # [L + 1, T, N_SHOWN + 1]
+        for name, read in readings().items():
+            places = [names.setdefault(token, len(names)) for token in read.likeliest]
+            packed, shares = pack(read.shares)
+            self._shares[name] = shares  # [L + 1, T, N_SHOWN + 1]
             self._texts[name] = {
-                "tokens": [shown(token) for token in tokenizer.tokens(ids)],
-                "places": np.reshape(places, (N_LAYERS + 1, len(ids), N_SHOWN)).tolist(),
+                "tokens": read.tokens,
+                "places": np.reshape(places, (N_LAYERS + 1, len(read.tokens), N_SHOWN)).tolist(),
                 "shares": packed,
             }
         self._names = list(names)

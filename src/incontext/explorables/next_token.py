@@ -13,7 +13,7 @@ from traitlets import TraitError, Unicode, validate
 
 from incontext import plots
 from incontext.generation import generate
-from incontext.pretrained import load_decoder
+from incontext.pretrained import decoder_to_read
 from incontext.softmax import entropy, softmax
 from incontext.tokenization import Tokenizer
 from incontext.transformer import Decoder
@@ -146,7 +146,7 @@ class NextToken(Explorable):
         if isinstance(prompts, str) or not prompts or len(set(prompts)) < len(prompts):
             raise ValueError(f"prompts must be a list of different texts, got {prompts!r}")
         self._model = model
-        decoder, tokenizer = model or load_decoder()
+        decoder, tokenizer = model or decoder_to_read()
         recorded = json.loads(RECORDED.read_text(encoding="utf-8"))["continuations"]
         self._rankings, self._continuations = {}, {}
         for prompt in prompts:
@@ -168,7 +168,7 @@ class NextToken(Explorable):
 
     def write(self, n_new: int = N_NEW, generator: torch.Generator | None = None) -> str:
         """Continues the prompt with the present temperature, top-k and top-p, drawn anew."""
-        self._model = self._model or load_decoder()
+        self._model = self._model or decoder_to_read()
         decoder, tokenizer = self._model
         ids = generate(
             decoder,

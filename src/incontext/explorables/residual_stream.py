@@ -1,13 +1,14 @@
 """Where does a decision come from? What each part of a real model wrote along one direction."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from incontext import plots, which_bank
-from incontext.pretrained import load_decoder, load_encoder
+from incontext.pretrained import decoder_to_read, load_encoder
 from incontext.reading import Ledger, ledger
 from incontext.tokenization import Tokenizer
 from incontext.transformer import Decoder, Encoder
@@ -103,9 +104,10 @@ def logit_direction(decoder: Decoder, tokenizer: Tokenizer, this: str, that: str
     return rows[0] - rows[1]
 
 
+@cache
 def ledgers() -> dict[str, dict]:
     """What both real models say on every sentence: tokens, position and ledger."""
-    decoder, of_decoder = load_decoder()
+    decoder, of_decoder = decoder_to_read()
     encoder, of_encoder = load_encoder()
     found = {}
     for name, direction in DIRECTIONS.items():
