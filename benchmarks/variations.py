@@ -11,7 +11,6 @@ from functools import partial
 
 import torch
 from timing import side_by_side, table
-
 from torch.nn.functional import scaled_dot_product_attention as torch_attention
 
 from incontext.attention import causal_mask, scaled_dot_product_attention
