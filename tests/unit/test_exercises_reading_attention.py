@@ -118,9 +118,10 @@ def test_own_sentence_gets_three_correlations():
 
 def test_a_map_misleads_where_the_effects_agree_and_it_does_not():
     check = exercises.check_own_map
-    verdict = check(("The mayor promised a new school but never built it.", "promised"))
+    case = ("The mayor promised a new school but never built it.", "promised")  # 0.39, 0.47; 0.95
+    verdict = check(case)
     assert verdict and verdict.message.startswith("Here the map misleads.")
-    unlike = replace(check, agreed=0.99)(
-        ("The mayor promised a new school but never built it.", "promised")
-    )
+    with_one = replace(check, below=0.43)(case)
+    assert not with_one and with_one.message.startswith("Not yet: the map has something")
+    unlike = replace(check, agreed=0.99)(case)
     assert not unlike and "two kinds of effect have different orders" in unlike.message
