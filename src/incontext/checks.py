@@ -112,6 +112,18 @@ def vectors(name: str, tensor: Tensor, legend: str, axis_name: str, required: in
         size(name, tensor, -1, axis_name, required)
 
 
+def distributions(name: str, weights: Tensor) -> None:
+    """Rows of weights, along the last axis: none below 0, and each row sums to 1, within 0.01."""
+    floating(name, weights)
+    sums = weights.sum(-1)
+    if not (weights >= 0).all() or not (sums - 1).abs().le(1e-2).all():
+        raise ValueError(
+            f"{name} must be a distribution over keys in each row (not negative, sum 1), got"
+            f" numbers from {weights.min():.3g} and sums from {sums.min():.3g} to {sums.max():.3g};"
+            " if these are scores, take their softmax first"
+        )
+
+
 def broadcasts(name: str, shape: Sequence[int], target: Sequence[int], legend: str) -> None:
     """A shape that broadcasting stretches to the target and no further."""
     pairs = zip(reversed(shape), reversed(target), strict=False)

@@ -28,6 +28,8 @@ def test_what_fits_passes_in_silence():
     checks.axes("x", torch.zeros(2, 3, 5), "... T C")
     checks.axes("head_mask", torch.zeros(3), "H")
     checks.size("key", torch.zeros(5, 7), -1, "d_k", 7)
+    checks.distributions("weights", torch.tensor([[0.25, 0.75], [1.004, 0.0]]))
+    checks.distributions("weights", torch.randn(3, 5, 97).softmax(-1).to(torch.bfloat16))
     checks.broadcasts("mask", (5, 7), (2, 3, 5, 7), "... T S")
     checks.broadcasts("mask", (2, 1, 1, 7), (2, 3, 5, 7), "... T S")
 
@@ -105,6 +107,29 @@ REFUSED = [
         checks.size,
         ("key", torch.zeros(5, 11), -1, "d_k", 7),
         "key must have d_k=7 along axis -1, got 11 in shape (5, 11)",
+    ),
+    (
+        checks.distributions,
+        ("weights", torch.tensor([[2.0, 4.0], [0.5, 0.5]])),
+        "weights must be a distribution over keys in each row (not negative, sum 1), got numbers"
+        " from 0.5 and sums from 1 to 6; if these are scores, take their softmax first",
+    ),
+    (
+        checks.distributions,  # each row sums to 1
+        ("weights", torch.tensor([[-0.5, 1.5]])),
+        "weights must be a distribution over keys in each row (not negative, sum 1), got numbers"
+        " from -0.5 and sums from 1 to 1; if these are scores, take their softmax first",
+    ),
+    (
+        checks.distributions,
+        ("weights", torch.tensor([[math.nan, 1.0]])),
+        "weights must be a distribution over keys in each row (not negative, sum 1), got numbers"
+        " from nan and sums from nan to nan; if these are scores, take their softmax first",
+    ),
+    (
+        checks.distributions,
+        ("weights", torch.tensor([[0, 1]])),
+        "weights must hold floating-point numbers, got torch.int64",
     ),
     (
         checks.broadcasts,

@@ -1,6 +1,7 @@
 """Exercises of the chapter on reading attention."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -8,6 +9,8 @@ from torch import Tensor
 
 from incontext.effects import attention_rollout, rank_correlation, ranks, token_effects
 from incontext.pretrained import load_encoder
+from incontext.tokenization import Tokenizer
+from incontext.transformer import Encoder
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, are_two_texts, in_words, not_yet
 
@@ -45,6 +48,16 @@ check_rho = ValueCheck(
             "Below stands n (n² − 1), which is 5 · 24.",
         ),
         Mistake(
+            "the 6 is forgotten",
+            lambda: float(1 - _differences().square().sum() / 120),
+            "The sum of the squared differences is taken six times.",
+        ),
+        Mistake(
+            "n (n − 1) below",
+            lambda: float(1 - 6 * _differences().square().sum() / 20),
+            "Below stands n (n² − 1), with n squared: 5 · 24, not 5 · 4.",
+        ),
+        Mistake(
             "the opposite sign",
             lambda: -rank_correlation(WEIGHTS, EFFECTS),
             "One of your two lists is ranked from the largest, and the other from the smallest.",
@@ -54,9 +67,11 @@ check_rho = ValueCheck(
 )
 
 
-def _maps(n_layers: int, n_heads: int, n: int, seed: int) -> list[Tensor]:
+def _maps(
+    n_layers: int, n_heads: int, n: int, seed: int, dtype: torch.dtype = torch.float32
+) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(n_layers, 1, n_heads, n, n, generator=generator, dtype=torch.float64)
+    drawn = torch.randn(n_layers, 1, n_heads, n, n, generator=generator, dtype=dtype)
     return list((2 * drawn).softmax(-1))
 
 
@@ -67,11 +82,15 @@ def _rollout(
     head: int | None = None,
     later_first: bool = True,
     by_element: bool = False,
+    summed: bool = False,
+    start: Tensor | None = None,
 ) -> Tensor:
     """The right way, or with one thing changed."""
-    rollout = None
+    rollout = start
     for weights in attentions:
         mean = weights[0].mean(0) if head is None else weights[0, head]
+        if summed:
+            mean = weights[0].sum(0)
         mixed = kept * mean + residual * torch.eye(len(mean), dtype=mean.dtype)
         if rollout is None:
             rollout = mixed
@@ -89,7 +108,9 @@ check_rollout = FunctionCheck(
         lambda: (_maps(3, 2, 5, 0),),
         lambda: (_maps(1, 3, 4, 1),),
         lambda: (_maps(2, 1, 7, 2),),
+        lambda: (_maps(2, 2, 3, 3, dtype=torch.float64),),  # as some models have it
     ],
+    tolerance=1e-5,
     mistakes=[
         Mistake(
             "nothing stays",
@@ -118,6 +139,18 @@ check_rollout = FunctionCheck(
             "one head",
             lambda maps: _rollout(maps, head=0),
             "That is head 1 alone. Take the mean over the heads of each layer first.",
+        ),
+        Mistake(
+            "heads added up",
+            lambda maps: _rollout(maps, summed=True),
+            "You add up the heads of a layer, and its rows sum to the number of heads. Take their"
+            " mean.",
+        ),
+        Mistake(
+            "the identity matrix has its own dtype",
+            lambda maps: _rollout(maps, start=torch.eye(maps[0].shape[-1])),
+            "It is right for float32 and stops at float64, since `@` wants one dtype on both sides:"
+            " torch.eye(n, dtype=weights.dtype).",
         ),
         Mistake(
             "element by element",
@@ -158,6 +191,11 @@ check_hidden = FunctionCheck(
             "Only the query s does not see token s. Nobody should.",
         ),
         Mistake(
+            "it still sees itself",
+            lambda n, s: _hidden(n, s) | torch.eye(n, dtype=torch.bool),
+            "The others no longer see token s, but its own query does. Everyone includes itself.",
+        ),
+        Mistake(
             "exchanged",
             lambda n, s: ~_hidden(n, s),
             "True stands where a query may attend. Yours shows token s and nothing else.",
@@ -172,18 +210,29 @@ check_hidden = FunctionCheck(
 )
 
 
+@cache
+def _encoder_to_read() -> tuple[Encoder, Tokenizer]:
+    """The real encoder, loaded once: a learner's loop tries many words."""
+    return load_encoder()
+
+
 @dataclass(frozen=True)
 class MapCheck:
-    """Weights against effects at one word of the reader's own sentence, in the real encoder.
+    """Does the mean map mislead at one word of the reader's own sentence, in the real encoder?
+
+    It does if its rank correlation with both kinds of effect, masked and hidden, is below ``below``
+    while the two kinds agree with each other to more than ``agreed``.
 
     reference: gives a text and a word that pass. mistakes: texts and words that cannot be tested.
     """
 
     name: str
     fewest: int = 6
+    below: float = 0.5
+    agreed: float = 0.7
 
     def reference(self) -> tuple[str, str]:
-        return "The old baker gave his daughter the keys to the shop.", "keys"
+        return "The mayor promised a new school but never built it.", "promised"
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -211,7 +260,7 @@ class MapCheck:
                 f" It got {in_words(case)}.",
             )
         text, word = case
-        encoder, tokenizer = load_encoder()
+        encoder, tokenizer = _encoder_to_read()
         ids = tokenizer.encode(text)
         tokens = tokenizer.tokens(ids)
         if tokens.count(word.lower()) != 1:
@@ -229,14 +278,20 @@ class MapCheck:
         pairs = ((weights, masked), (weights, hidden), (masked, hidden))
         rhos = [rank_correlation(*pair) for pair in pairs]
         heaviest, first, other = (tokens[words[int(x.argmax())]] for x in (weights, masked, hidden))
-        return Verdict(
-            True,
+        found = (
             f"Rank correlation of the mean weights with the effects: {rhos[0]:.2f} masked,"
             f" {rhos[1]:.2f} hidden; of the two effects with each other: {rhos[2]:.2f}. The"
             f" heaviest word is “{heaviest}”; “{word}” moves"
-            f" furthest without “{first}” (masked) or “{other}” (hidden).",
-            "✓",
+            f" furthest without “{first}” (masked) or “{other}” (hidden)."
         )
+        if max(rhos[:2]) >= self.below:
+            return not_yet(f"the map has something of the order of the effects. {found}")
+        if rhos[2] <= self.agreed:
+            return not_yet(
+                "the two kinds of effect have different orders here, so no map could have the order"
+                f" of both. {found}"
+            )
+        return Verdict(True, f"Here the map misleads. {found}", "✓")
 
 
 check_own_map = MapCheck("check_own_map")
