@@ -416,7 +416,8 @@ class DecisionCheck:
             Mistake(
                 "the prompt ends with a space",
                 lambda: ("My favourite colour is ", "blue", "red"),
-                "The decoder's words bring their space with them. End the prompt with its last word.",
+                "The decoder's words bring their space with them. End the prompt with its last"
+                " word.",
             ),
         ]
 
