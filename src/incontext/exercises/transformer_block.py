@@ -405,7 +405,7 @@ class DecisionCheck:
             ),
             Mistake(
                 "the prompt is too long",
-                lambda: ("again " * 100, "and", "or"),
+                lambda: ("again" + " again" * 99, "and", "or"),
                 f"Give it at most {self.most} tokens, so that it takes seconds.",
             ),
             Mistake(
