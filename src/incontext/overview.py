@@ -146,7 +146,7 @@ def _parts(
             Part(
                 "A norm",
                 "brings each vector to a standard size.",
-                chapter="transformer-block#norms",
+                chapter="transformer-block#each-part-reads-through-a-norm",
             ),
             attention,
             Part("A norm", "does so once more."),
@@ -286,7 +286,7 @@ def architecture(models: Mapping[str, Encoder | Decoder]) -> HTML:
                 "bring a vector to a standard size, before each part (pre-norm) or after each"
                 " addition (post-norm).",
                 "norms",
-                f"{here}#norms",
+                f"{here}#each-part-reads-through-a-norm",
             ),
             part(
                 "Queries, keys, values",
@@ -339,7 +339,7 @@ def architecture(models: Mapping[str, Encoder | Decoder]) -> HTML:
             "A norm of the embeddings",
             "as BERT has it.",
             "embedding norm",
-            f"{here}#norms",
+            f"{here}#each-part-reads-through-a-norm",
         ),
         layer,
         part(

@@ -19,11 +19,14 @@ def _n_parameters(
     *,
     projections: int = 4,
     biases: bool = True,
+    up_bias: bool = True,
+    down_bias: bool = True,
     linear_maps: int = 2,
     norms: int = 2,
 ) -> int:
     attention = projections * (d_model**2 + biases * d_model)
-    network = linear_maps * d_model * d_ff + biases * (d_ff + (linear_maps - 1) * d_model)
+    network = linear_maps * d_model * d_ff
+    network += biases * (up_bias * d_ff + down_bias * (linear_maps - 1) * d_model)
     return attention + network + norms * 2 * d_model
 
 
@@ -42,9 +45,21 @@ check_block_parameters = FunctionCheck(
             "Each of the six linear maps adds a bias, as long as what it puts out.",
         ),
         Mistake(
+            "no biases in the network",
+            _counted(up_bias=False, down_bias=False),
+            "The two maps of the feed-forward network have biases as well: d_ff on the way up, and"
+            " d_model on the way down.",
+        ),
+        Mistake(
+            "the first bias of the network",
+            _counted(up_bias=False),
+            "d_ff are missing. The map up puts out d_ff numbers, and each of them has a bias.",
+        ),
+        Mistake(
             "no norms",
             _counted(norms=0),
-            "The two layer norms have parameters as well: γ and β, one of each for a component.",
+            "4 · d_model are missing. Are the two layer norms counted? Each has a γ and a β for"
+            " every component. (If they are, it is the biases of the four maps of attention.)",
         ),
         Mistake(
             "half of the norms",
@@ -96,6 +111,12 @@ def _added_to_normalised(x, attention, feed_forward, attention_norm, feed_forwar
     return x + feed_forward(x)
 
 
+def _added_to_normalised_once(x, attention, feed_forward, attention_norm, feed_forward_norm):
+    x = attention_norm(x)
+    x = x + attention(x)
+    return x + feed_forward(feed_forward_norm(x))
+
+
 def _parts(n_tokens: int, width: int, seed: int) -> tuple:
     """Vectors [T, C], and parts that can be told apart: attention mixes, the rest does not."""
     generator = torch.Generator().manual_seed(seed)
@@ -142,13 +163,32 @@ check_block = FunctionCheck(
         Mistake(
             "the normalised vectors are added to",
             _added_to_normalised,
-            "You add to the normalised vectors. The stream goes around the norm: add to x as it"
-            " came.",
+            "The normalised vectors take the place of x, and you add to those, so that x as it came"
+            " is lost. The stream goes around the norm: x + …(norm(x)).",
         ),
         Mistake(
-            "both read the same",
+            "attention's result is added to normalised vectors",
+            _added_to_normalised_once,
+            "The first norm's result takes the place of x, so that x as it came is lost. The stream"
+            " goes around the norm: x + attention(attention_norm(x)).",
+        ),
+        Mistake(
+            "the network reads the old x",
             lambda x, a, f, n, m: x + a(n(x)) + f(m(x)),
-            "The network reads what came in. It should read the sum with what attention found.",
+            "The network reads what came into the block. It should read the sum with what attention"
+            " found.",
+        ),
+        Mistake(
+            "the network's result is added to the old x",
+            lambda x, a, f, n, m: x + f(m(x + a(n(x)))),
+            "The network reads the right sum, but its result is added to what came into the block,"
+            " so that what attention found is lost. Add it to the sum.",
+        ),
+        Mistake(
+            "the norm is behind the part",
+            lambda x, a, f, n, m: _block(x, n, m, a, f),
+            "You normalise what a part writes. The norm is for what a part reads:"
+            " attention(attention_norm(x)).",
         ),
         Mistake(
             "no norms",
@@ -212,6 +252,19 @@ def _norm(**options: Any) -> Callable:
     return lambda *arguments: _layer_norm(*arguments, **options)
 
 
+def _in_two_steps(*, mean: dict[str, Any], variance: dict[str, Any]) -> Callable:
+    """As the exercise has it: centred first, with each mean along an axis of its own."""
+
+    def norm(x: Tensor, gain: Tensor, shift: Tensor, eps: float) -> Tensor:
+        centred = x - x.mean(**mean)
+        return gain * centred / (centred.square().mean(**variance) + eps).sqrt() + shift
+
+    return norm
+
+
+TOKENS, LOST, KEPT = {"dim": 0}, {"dim": -1}, {"dim": -1, "keepdim": True}
+
+
 def _vectors(n_tokens: int, width: int, size: float, eps: float) -> tuple:
     generator = torch.Generator().manual_seed(n_tokens)
     x = size * torch.randn(n_tokens, width, generator=generator, dtype=torch.float64) + size
@@ -226,6 +279,7 @@ check_layer_norm = FunctionCheck(
         lambda: _vectors(5, 3, 1.0, 1e-5),
         lambda: _vectors(2, 7, 10.0, 1e-5),
         lambda: _vectors(11, 5, 0.1, 0.01),
+        lambda: _vectors(3, 3, 1.0, 1e-5),  # without keepdim no error here, but wrong numbers
     ],
     mistakes=[
         Mistake(
@@ -239,6 +293,37 @@ check_layer_norm = FunctionCheck(
             _norm(dim=(0, 1)),
             "One mean and one variance for the whole text: a token's vector depends on all the"
             " others. Use the last axis only.",
+        ),
+        Mistake(
+            "the variance is still over the tokens",
+            _in_two_steps(mean=KEPT, variance=TOKENS),
+            "The mean is each token's own now, but the variance still mixes all tokens. Both go"
+            " along the last axis.",
+        ),
+        Mistake(
+            "the mean is still over the tokens",
+            _in_two_steps(mean=TOKENS, variance=KEPT),
+            "The variance is each token's own now, but the mean still mixes all tokens. Both go"
+            " along the last axis.",
+        ),
+        Mistake(
+            "keepdim is missing",
+            _in_two_steps(mean=LOST, variance=LOST),
+            "x.mean(-1) has the shape [T], and x has [T, C]: one does not fit the other, or fits"
+            " along the wrong axis. With keepdim=True it is [T, 1], one number for each token. The"
+            " variance needs it, too.",
+        ),
+        Mistake(
+            "keepdim is missing in the mean",
+            _in_two_steps(mean=LOST, variance=KEPT),
+            "x.mean(-1) has the shape [T], which does not fit x, [T, C]. With keepdim=True it is"
+            " [T, 1], one number for each token.",
+        ),
+        Mistake(
+            "keepdim is missing in the variance",
+            _in_two_steps(mean=KEPT, variance=LOST),
+            "Your variance has the shape [T], which does not fit x, [T, C]. With keepdim=True it is"
+            " [T, 1], one number for each token.",
         ),
         Mistake(
             "the variance of a sample",
@@ -291,7 +376,10 @@ def _name(row: LedgerRow) -> str:
 
 @dataclass(frozen=True)
 class DecisionCheck:
-    """The ledger of a decision of the reader's, its largest head tried by ablation.
+    """The ledger of a decision of the reader's, its largest head tried by zero-ablation.
+
+    Row and switch "differ" if what is taken away and the row are apart by more than half of the
+    row, and "agree" otherwise.
 
     reference: gives a prompt and two words that pass. mistakes: such as cannot be read.
     """
@@ -318,13 +406,19 @@ class DecisionCheck:
             ),
             Mistake(
                 "the prompt is too long",
-                lambda: ("again " * 100, "and", "or"),
+                lambda: ("again" + " again" * 99, "and", "or"),
                 f"Give it at most {self.most} tokens, so that it takes seconds.",
             ),
             Mistake(
                 "the prompt is empty",
                 lambda: ("", "blue", "red"),
                 "The decoder needs at least one token to read.",
+            ),
+            Mistake(
+                "the prompt ends with a space",
+                lambda: ("My favourite colour is ", "blue", "red"),
+                "The decoder's words bring their space with them. End the prompt with its last"
+                " word.",
             ),
         ]
 
@@ -340,11 +434,13 @@ class DecisionCheck:
                 f" {in_words(decision)}.",
             )
         prompt, this, that = decision
-        several, same, too_long, empty = (str(mistake) for mistake in self.mistakes)
+        several, same, too_long, empty, space = (str(mistake) for mistake in self.mistakes)
         if this.strip() == that.strip():
             return Verdict(False, same)
-        if not prompt:
+        if not prompt.strip():
             return Verdict(False, empty)
+        if prompt != prompt.rstrip():
+            return Verdict(False, space)
         decoder, tokenizer = decoder_to_read()
         ids, *ends = (
             tokenizer.encode(text) for text in (prompt, f" {this.strip()}", f" {that.strip()}")
@@ -361,11 +457,14 @@ class DecisionCheck:
         mask[head.layer, head.head] = 0
         logits = decoder(ids[None], head_mask=mask, need_weights=False).logits[0, -1]
         change = found.total - float(logits[a] - logits[b])
+        differ = abs(change - head.value) > abs(head.value) / 2
+        verb, side = ("differ", "more") if differ else ("agree", "less")
         listed = "; ".join(f"{_name(row)} {row.value:+.2f}" for row in rows[:3])
         return Verdict(
             True,
             f"“{this}” minus “{that}”: {found.total:+.2f}. Largest rows: {listed}. Switching off"
-            f" {_name(head)}, whose row is {head.value:+.2f}, takes {change:+.2f} away.",
+            f" {_name(head)}, whose row is {head.value:+.2f}, takes {change:+.2f} away: row and"
+            f" switch {verb} (they are apart by {side} than half of the row).",
             "✓",
         )
 
