@@ -123,9 +123,7 @@ def test_words_and_numbers_say_what_is_seen(read):
     maps = torch.stack([read[0][i][0] for i in (0, 2)]).detach()
     received = maps.mean((0, 1, 2))
     first = int(received.argmax())
-    assert f"{received[first]:.2f} of the weight goes to “{names[first]}”" in html.unescape(
-        shown.seen
-    )
+    assert f"{received[first]:.2f} of the weight goes to “{names[first]}”" in said
     heaviest = 0.0
     for layer, head, query, key, weight in rows:
         weights = maps[int(layer) // 2, int(head) - 1].clone()
