@@ -53,8 +53,8 @@ def test_down_the_page_a_swipe_scrolls_and_sideways_a_slider_follows(visit, chap
     one = visit(**PHONE)
     one.open(chapter)
     finger, figures = Finger(one.page), one.mount_all()
-    check_down(one, finger, figures)
     check_sideways(finger, figures)
+    check_down(one, finger, figures)
 
 
 def check_down(one, finger: Finger, figures: list) -> None:
