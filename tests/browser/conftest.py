@@ -13,6 +13,20 @@ from playwright.sync_api import Page, sync_playwright
 # as long to load.
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 FORGET = "if (location.protocol !== 'about:') { localStorage.clear(); sessionStorage.clear(); }"
+UNFOLD = """for (const one of document.querySelectorAll('details:not([open])')) {
+  one.open = true;
+  one.dataset.unfolded = '';
+}"""
+STAY = """() => {
+  for (const one of document.querySelectorAll('figure.explorable button'))
+    if (one.textContent.trim() === 'Reset') one.click();
+  for (const one of document.querySelectorAll('[data-unfolded]')) {
+    one.open = false;
+    delete one.dataset.unfolded;
+  }
+  document.activeElement?.blur();
+  scrollTo({ top: 0, behavior: 'instant' });
+}"""
 IDLE = 3  # tabs that are kept for a next visit: a new one takes longer to open than a page to load
 
 
@@ -24,6 +38,7 @@ class Visit:
     base: str
     complaints: list[str] = field(default_factory=list)
     figures: list = field(default_factory=list)  # of a page that stays open for the next test
+    spoiled: bool = False  # not for the next test
 
     def __post_init__(self):
         self.page.context.on("request", self._note_request)
@@ -45,11 +60,7 @@ class Visit:
 
     def stay(self) -> list[str]:
         """Leaves the page open for the next test, as it stood when all was mounted."""
-        for figure in self.figures:
-            figure.get_by_role("button", name="Reset").click()
-        self.page.evaluate(
-            "document.activeElement?.blur(); scrollTo({top: 0, behavior: 'instant'})"
-        )
+        self.page.evaluate(STAY)
         self.page.mouse.move(-1, -1)
         complaints, self.complaints = self.complaints, []
         return complaints
@@ -64,6 +75,10 @@ class Visit:
         self.page.mouse.up()
         self.page.mouse.move(-1, -1)
         return complaints
+
+    def unfold(self) -> None:
+        """Opens everything that can be unfolded, until the end of the test."""
+        self.page.evaluate(UNFOLD)
 
     def open(self, chapter: str) -> None:
         self.page.goto(f"{self.base}/{chapter}.html")
@@ -89,10 +104,13 @@ def browser():
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Each page arrives as at the first visit: nothing is kept by the browser."""
+    """Each page and picture arrives as at the first visit. Scripts and styles are kept by a tab,
+    and fetched anew in a fresh one; those of a model are not kept."""
 
     def end_headers(self):
-        self.send_header("Cache-Control", "no-store")
+        path = self.path.partition("?")[0]
+        kept = path.endswith((".js", ".css")) and "/minilm-" not in path
+        self.send_header("Cache-Control", "max-age=3600" if kept else "no-store")
         super().end_headers()
 
     def log_message(self, *args):
@@ -124,7 +142,8 @@ def standing():
 @pytest.fixture
 def mounted(browser, served, standing, request):
     """mounted(chapter, width=…) gives the Visit of a page on which every explorable lives, and the
-    figures: opened for the first test that asks, and handed on with every explorable reset."""
+    figures: opened for the first test that asks, and handed on with every explorable reset. The
+    narrowest page is dark."""
     given = []
 
     def start(chapter: str, width: int = 1280, height: int = 900):
@@ -133,7 +152,9 @@ def mounted(browser, served, standing, request):
             for one in standing.values():
                 one.page.context.close()
             standing.clear()
-            page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+            scheme = "dark" if width < 390 else "light"
+            size = {"width": width, "height": height}
+            page = browser.new_context(viewport=size, color_scheme=scheme).new_page()
             one = Visit(page, served)
             one.open(chapter)
             one.figures = one.mount_all()
@@ -143,10 +164,12 @@ def mounted(browser, served, standing, request):
 
     yield start
     for asked in given:
-        if request.node.stash.get(FAILED, False):
+        one = standing[asked]
+        if one.spoiled or request.node.stash.get(FAILED, False):
             standing.pop(asked).page.context.close()
-            continue
-        complaints = standing[asked].stay()
+            complaints = one.complaints
+        else:
+            complaints = one.stay()
         assert not complaints, complaints
 
 
@@ -162,12 +185,13 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of one page that stays open follow each other."""
+    """Tests of one page that stays open follow each other; last the one that spoils it."""
 
     def page_of(item):
         shared = "mounted" in item.fixturenames
         params = item.callspec.params if shared else {}
-        return (shared, params.get("width", 1280), params.get("chapter", ""))
+        spoils = "axe_finds" in item.name
+        return (shared, params.get("width", 1280), params.get("chapter", ""), shared and spoils)
 
     items.sort(key=page_of)
 

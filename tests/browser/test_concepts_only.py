@@ -36,9 +36,8 @@ def turned_on(page) -> bool:
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("chapter", WITH_CODE)
-def test_it_folds_code_and_leaves_pictures(visit, chapter, width):
-    one = visit(width=width)
-    one.open(chapter)
+def test_it_folds_code_and_leaves_pictures(mounted, chapter, width):
+    one, _ = mounted(chapter, width)
     before = one.page.evaluate(STATE)
     height = one.page.evaluate("document.documentElement.scrollHeight")
     switch = one.page.get_by_role("button", name="Concepts only")

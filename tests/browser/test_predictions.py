@@ -2,7 +2,6 @@
 
 import pytest
 import site_under_test as site
-from explorable_page import check_with_axe, still
 
 PAGES = [chapter for chapter in site.chapters() if site.predictions(chapter)]
 
@@ -19,14 +18,6 @@ def mounted(visit, chapter: str, **options):
 
 def said(block) -> str:
     return block.locator("output").evaluate("node => node.textContent").strip()
-
-
-def commit(block, spec: dict, answer) -> None:
-    if spec["kind"] == "choice":
-        block.locator("input[type=radio]").nth(answer).check()
-    else:
-        block.locator("input").fill(repr(answer))
-    block.get_by_role("button", name="Check").click()
 
 
 # Commits each answer in turn, then asks for the answer, then commits the right one. What is said
@@ -74,11 +65,11 @@ def test_wrong_names_the_misconception_right_explains(visit, chapter, kind):
         assert at_wrong == [[f"Not quite. {reply}", True] for reply in replies]
         assert told[0] == f"The answer: {answer}"
         assert at_right == [f"Right. {answer}", False]
+    check_keyboard(page, predictions)
 
 
-@pytest.mark.parametrize("chapter", PAGES)
-def test_keyboard_alone_answers_and_is_told(visit, chapter):
-    page, predictions = mounted(visit, chapter)
+def check_keyboard(page, predictions: list) -> None:
+    """The keyboard alone answers, once more, and what is said goes until then."""
     for block, spec in predictions:
         first = block.locator("input").first
         first.focus()
@@ -89,7 +80,9 @@ def test_keyboard_alone_answers_and_is_told(visit, chapter):
             page.keyboard.press("Tab")
             assert page.evaluate("document.activeElement.textContent") == "Check"
         else:
+            page.keyboard.press("Control+A")
             page.keyboard.type("12345678")
+        assert said(block) == ""
         page.keyboard.press("Enter")
         assert said(block).startswith(("Right.", "Not quite."))
         assert block.locator("output[aria-live=polite]").count() == 1
@@ -107,19 +100,3 @@ def test_without_javascript_the_answer_unfolds(visit, chapter):
         assert block.locator(".prediction-static").is_visible()
         block.locator("summary").click()
         assert block.locator("details > p").is_visible()
-
-
-@pytest.mark.parametrize(
-    ("chapter", "scheme"), [*((chapter, "dark") for chapter in PAGES), (PAGES[0], "light")]
-)
-def test_axe_finds_nothing_in_answered_questions(visit, chapter, scheme):
-    page, predictions = mounted(visit, chapter, color_scheme=scheme, width=360)
-    for i, (block, spec) in enumerate(predictions):
-        right = spec["right"] if spec["kind"] == "choice" else spec["value"]
-        if i % 2 and spec["kind"] == "choice":
-            right = (right + 1) % len(spec["options"])
-        commit(block, spec, right)
-    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    still(page)  # what unfolds fades in
-    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-    check_with_axe(page, within="[data-prediction]")

@@ -93,11 +93,11 @@ def test_escape_closes_a_drawer(visit):
     assert not one.page.locator("#pst-secondary-sidebar-checkbox").is_checked()
 
 
+@pytest.mark.parametrize("width", [390])
 @pytest.mark.parametrize("chapter", site.chapters())
-def test_code_fits_a_phone(visit, chapter):
-    one = visit(**PHONE)
-    one.open(chapter)
-    one.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+def test_code_fits_a_phone(mounted, chapter, width):
+    one, _ = mounted(chapter, width)
+    one.unfold()
     wide = one.page.locator(".cell_input pre").evaluate_all(
         "nodes => nodes.filter(node => node.scrollWidth > node.clientWidth)"
         ".map(node => node.textContent.slice(0, 200))"
@@ -132,12 +132,11 @@ def test_the_search_page_fits_320_pixels(visit, kind):
         assert sideways(one.page) <= 0, query
 
 
+@pytest.mark.parametrize("width", [320])
 @pytest.mark.parametrize("chapter", [*site.chapters(), "genindex"])
-def test_no_page_scrolls_sideways_at_320_pixels(visit, chapter):
-    one = visit(width=320)
-    one.open(chapter)
-    one.mount_all()
-    one.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+def test_no_page_scrolls_sideways_at_320_pixels(mounted, chapter, width):
+    one, _ = mounted(chapter, width)
+    one.unfold()
     still(one.page)
     assert sideways(one.page) <= 0
 

@@ -49,11 +49,17 @@ def name_of(element) -> str:
 
 
 @pytest.mark.parametrize("chapter", PAGES)
-def test_a_swipe_down_the_page_scrolls_and_turns_nothing(visit, chapter):
+def test_down_the_page_a_swipe_scrolls_and_sideways_a_slider_follows(visit, chapter):
     one = visit(**PHONE)
     one.open(chapter)
-    finger = Finger(one.page)
-    for figure in one.mount_all():
+    finger, figures = Finger(one.page), one.mount_all()
+    check_sideways(finger, figures)
+    check_down(one, finger, figures)
+
+
+def check_down(one, finger: Finger, figures: list) -> None:
+    """A swipe down the page scrolls and turns nothing."""
+    for figure in figures:
         sliders = figure.locator("input[type=range]").all()[:1]  # all are made by one function
         touched = sliders + figure.locator(".ic-picture svg").all()
         touched += figure.locator(".ic-picture button").all()[:1]
@@ -71,12 +77,9 @@ def test_a_swipe_down_the_page_scrolls_and_turns_nothing(visit, chapter):
             assert seen(figure) == said
 
 
-@pytest.mark.parametrize("chapter", PAGES)
-def test_a_slider_follows_a_finger_sideways_and_a_tap(visit, chapter):
-    one = visit(**PHONE)
-    one.open(chapter)
-    finger = Finger(one.page)
-    for figure in one.mount_all():
+def check_sideways(finger: Finger, figures: list) -> None:
+    """Every slider follows a finger sideways, and a tap."""
+    for figure in figures:
         for slider in figure.locator("input[type=range]").all():
             box = in_the_middle(slider)
             finger.tap(box, (0.97, 0.5))

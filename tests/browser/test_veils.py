@@ -33,8 +33,11 @@ def mount(one, block) -> None:
 
 
 def is_veiled(output) -> bool:
-    parts = output.locator(":scope > :not(.veil)").all()
-    seen = {part.evaluate("node => getComputedStyle(node).visibility") for part in parts}
+    seen = set(
+        output.locator(":scope > :not(.veil)").evaluate_all(
+            "parts => parts.map(node => getComputedStyle(node).visibility)"
+        )
+    )
     assert len(seen) == 1, seen
     return seen == {"hidden"}
 
@@ -48,8 +51,10 @@ def commit(block, spec: dict, right: bool) -> None:
     block.get_by_role("button", name="Check").click()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("chapter", PAGES)
+@pytest.mark.parametrize(
+    ("chapter", "width"),
+    [*((chapter, 390) for chapter in PAGES), *((chapter, 1280) for chapter in PAGES[::4])],
+)
 def test_an_answer_lifts_its_veil_and_nothing_moves(visit, chapter, width):
     one = visit(width=width)
     one.open(chapter)
