@@ -34,7 +34,8 @@ def test_the_file_is_small_and_complete():
     for way in record_heads.WAYS:
         assert len(RECORD["encoder"][way]) == 72
         assert len(RECORD["decoder"]["alone"][way]) == 20
-    assert set(record_heads.RELATIONS) < set(relations.GRAMMARS)
+    assert len(RECORD["decoder"]["controls"]) == 20
+    assert set(RECORD["decoder"]["relations"]) == set(relations.HELD_OUT) < set(relations.GRAMMARS)
 
 
 @pytest.mark.parametrize("way", record_heads.WAYS)
