@@ -180,9 +180,9 @@ check_induction_target = FunctionCheck(
             Mistake(
                 "the queries are rolled",
                 _rolled(shift, dim=0),
-                "You moved the rows, and a row is a query: now the token beside the one that"
-                " was repeated does the looking, and the last row has wrapped round or the first"
-                " one has. Move the columns, dims=-1.",
+                "You moved the rows, and a row is a query: each token now looks where its"
+                " neighbour should, and one row has come out at the other end. Move the columns,"
+                " dims=-1.",
             )
             for shift in (1, -1)
         ),
@@ -323,7 +323,8 @@ def _tried(
         f"Layer {layer}, head {head} gives {weights[mine]:.2f} of its weight to the word you named:"
         f" number {place(weights)} of 72. Switched off by zeros, it turns the vector of the looking"
         f" word by {by_zeros[mine]:.4f} (1 − cosine): number {place(by_zeros)} of 72. By its mean:"
-        f" {by_means[mine]:.4f}, number {place(by_means)}. {_decisive(texts, places, each[:, mine])}",
+        f" {by_means[mine]:.4f}, number {place(by_means)}."
+        f" {_decisive(texts, places, each[:, mine])}",
         "✓",
     )
 
@@ -341,8 +342,8 @@ def _decisive(texts: list[str], places: list[tuple[int, int]], weights: Tensor) 
         )
     weakest = min(others, key=lambda i: weights[i].item())
     return (
-        f"The rule “{steps}” is right in {distances.count(usual)} of {len(texts)}. The sentence that"
-        f" decides is the one outside it where the head gives least: “{texts[weakest]}”,"
+        f"The rule “{steps}” is right in {distances.count(usual)} of {len(texts)}. The sentence"
+        f" that decides is the one outside it where the head gives least: “{texts[weakest]}”,"
         f" {weights[weakest]:.2f}."
     )
 
