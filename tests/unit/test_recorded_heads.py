@@ -76,6 +76,30 @@ def test_a_head_of_the_decoder_and_a_group(decoder):
     assert (first, again) == pytest.approx((kept["first"], kept["repetition"]), abs=5e-3)
 
 
+def test_prose_a_control_and_the_starts(decoder):
+    file = RECORD["decoder"]
+    heads = [tuple(head) for head in file["groups"]["induction"]]
+    twice = decoder.tokenizer.encode(record_heads.PROSE[1]).repeat(2)[None]
+    assert decoder.on_repeats(heads, twice) == pytest.approx(file["prose"][1], abs=5e-3)
+    (control,) = decoder.controls(heads, 1)
+    assert control == pytest.approx(file["controls"][0], abs=5e-3)
+    assert decoder.starts() == pytest.approx({"intact": file["starts"]["intact"]}, abs=5e-3)
+
+
+def test_luck_is_the_best_on_the_tested_sentences(encoder):
+    """No head of one fresh encoder beats what the file has for six; counted here with `hits`."""
+    model = record_heads.fresh(encoder.model, 0)
+    for relation, other in relations.HELD_OUT.items():
+        examples = relations.pairs(other, 40, seed=1)
+        ids, mask = encoder.tokenizer.encode_batch([pair.text for pair in examples])
+        with torch.no_grad():
+            found = relations.hits(model(ids, mask).attentions, encoder.tokenizer, examples)
+        luck = RECORD["encoders by chance"]["back"][relation]
+        assert found.float().mean(0).max() <= luck + 0.02
+    best = record_heads.best_on_relations(model, encoder.tokenizer)
+    assert best[relation] == pytest.approx(float(found.float().mean(0).max()))
+
+
 @pytest.mark.parametrize("kind", [Encoder, Decoder])
 def test_scrambled_is_the_same_numbers_in_another_order(kind):
     model = kind(TransformerConfig(31, 11, 24, 6, 29, 3), torch.Generator().manual_seed(1))
