@@ -176,15 +176,17 @@ check_induction_target = FunctionCheck(
             lambda ids: _induction(ids, causal=False),
             "A decoder's query cannot see them. Only copies before the query count.",
         ),
-        *(
-            Mistake(
-                "the queries are rolled",
-                _rolled(shift, dim=0),
-                "You moved the rows, and a row is a query: each token now looks where its"
-                " neighbour should, and one row has come out at the other end. Move the columns,"
-                " dims=-1.",
-            )
-            for shift in (1, -1)
+        Mistake(
+            "the queries are rolled",
+            _rolled(1, dim=0),
+            "You moved the rows, and a row is a query: each token now looks where the one before it"
+            " should, and the last row has come out as the first. Move the columns, dims=-1.",
+        ),
+        Mistake(
+            "the queries are rolled",
+            _rolled(-1, dim=0),
+            "You moved the rows, and a row is a query: each token now looks where the one after it"
+            " should. Move the columns, dims=-1, and to the right.",
         ),
         Mistake(
             "the token before the copy, wrapped round",
@@ -198,15 +200,19 @@ check_induction_target = FunctionCheck(
             "In “3 3” the second 3 has a copy one place back, and what came after that copy is the"
             " second 3 itself. tril(-2) leaves such a copy out; tril(-1) keeps it.",
         ),
-        *(
-            Mistake(
-                "the last token wraps round",
-                _wrapped(keep),
-                "You rolled before you masked, so that the last token was compared in the first"
-                " column, as if it stood before the text. Nothing stands before the first token:"
-                " mask the copies first, then roll.",
-            )
-            for keep in (0, -1)
+        Mistake(
+            "the last token wraps round",
+            _wrapped(0),
+            "You rolled before you masked, so that the last token was compared in the first column,"
+            " as if it stood before the text. Nothing stands before the first token: mask the"
+            " copies first, then roll.",
+        ),
+        Mistake(
+            "the last token wraps round",
+            _wrapped(-1),
+            "You rolled before you masked: the last token was compared in the first column, as if"
+            " it stood before the text, and tril(-1) then also cut off a token twice in a row,"
+            " whose copy is followed by itself. Mask the copies first, then roll.",
         ),
         Mistake(
             "nothing is masked",
