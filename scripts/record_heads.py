@@ -1,6 +1,6 @@
 """Record what the chapter on heads shows and cannot compute in a minute.
 
-    .venv/bin/python scripts/record_heads.py            # all of it, some four minutes on one core
+    .venv/bin/python scripts/record_heads.py            # all of it, some six minutes on one core
     .venv/bin/python scripts/record_heads.py --check    # some of it anew, compared with the file
 
 - All 72 heads of MiniLM switched off one at a time, by zeros and by their mean, under three
@@ -8,8 +8,12 @@
   how much smaller the gap between two senses of a word gets.
 - 20 heads of SmolLM2 switched off one at a time, both ways, under two yardsticks: the loss on the
   second half of repeated tokens, and the lead of the right form of the verb.
+- The induction heads switched off together on other tokens and on prose, both said twice, and in
+  their place, 20 times, five others of the same layers. The heads that look at the subject in time,
+  on twenty starts that the grammar did not make.
+- For each relation the decoder's best head, chosen on some sentences and tested on others.
 - The best of the heads of fresh and scrambled models: decoders for each pattern and relation,
-  encoders for each relation.
+  encoders for each relation, on the sentences on which the trained heads are tested.
 
 Layers and heads are counted from 0. Run it again when a model, the sentences or the measures
 change, and commit the file.
@@ -32,15 +36,25 @@ from incontext.tokenization import Tokenizer, whole_words
 from incontext.transformer import Decoder, Encoder
 
 SEEDS = range(3)
-RELATIONS = (  # those on which heads are chosen
-    "subject and verb",
-    "subject and verb, same number",
-    "adjective and noun",
-    "determiner and noun",
-    "cue and bank",
-    "opener and closer",
-)
 WAYS = ("zero", "mean")
+STARTS = (  # the first noun with an s and the last without, and the other way round
+    "The key{} to the cabinet{}",
+    "The book{} next to the lamp{}",
+    "The picture{} of the house{}",
+    "The player{} on the team{}",
+    "The label{} on the bottle{}",
+    "The student{} of the teacher{}",
+    "The letter{} from the lawyer{}",
+    "The road{} to the village{}",
+    "The owner{} of the house{}",
+    "The farmer{} near the river{}",
+)
+PROSE = (
+    "The committee will meet again in the first week of March to decide whether the old bridge over"
+    " the canal should be repaired or replaced.",
+    "To make the dough, mix flour, warm water, salt and a little sugar. Let it rest for an hour,"
+    " then fold it twice and bake it in a hot oven.",
+)
 
 
 class OfTheEncoder:
@@ -67,7 +81,7 @@ class OfTheEncoder:
 
     @torch.no_grad()
     def vectors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Sentence vectors [32, C], what order changes in them [10, C], senses' gap []."""
+        """Sentence vectors [32, C], what order changes in them [20, C], senses' gap []."""
         x = self.model(self.ids, self.mask, need_weights=False).last_hidden_state
         texts = (x * self.mask[:, :, None]).sum(1) / self.mask.sum(1, keepdim=True)
         words = x[torch.arange(len(x)), self.places].view(4, 8, -1)
@@ -144,7 +158,7 @@ class OfTheDecoder:
         self.model, self.tokenizer = load_decoder()
         self.repeats = self.repeated(seed=1)
         self.unrepeated = self.repeated(seed=2)[:, :40]
-        self.questions = relations.pairs("subject and verb", 40, seed=1)
+        self.questions = questions(relations.pairs("subject and verb", 40, seed=1))
         self.forms = [self.tokenizer.id_of(form) for form in (" was", " were")]
 
     def repeated(self, seed: int) -> torch.Tensor:
@@ -155,25 +169,21 @@ class OfTheDecoder:
         return torch.cat([half, half], dim=1)
 
     @torch.no_grad()
-    def losses(self) -> tuple[float, float]:
-        """Over the first 40 tokens and over their repetition, nats a token."""
-        logits = self.model(self.repeats, need_weights=False).logits[:, :-1]
-        losses = F.cross_entropy(logits.mT, self.repeats[:, 1:], reduction="none")
-        return losses[:, :39].mean().item(), losses[:, 40:].mean().item()
-
-    def fronts(self, examples: Sequence[relations.Pair]) -> tuple[torch.Tensor, torch.Tensor]:
-        """What stands before the verb."""
-        texts = [" ".join(pair.words[: pair.later]) for pair in examples]
-        return self.tokenizer.encode_batch(texts)
+    def losses(self, twice: torch.Tensor | None = None) -> tuple[float, float]:
+        """Over the first half of texts and over its repetition, nats a token."""
+        twice = self.repeats if twice is None else twice
+        n, logits = twice.shape[1] // 2, self.model(twice, need_weights=False).logits[:, :-1]
+        losses = F.cross_entropy(logits.mT, twice[:, 1:], reduction="none")
+        return losses[:, : n - 1].mean().item(), losses[:, n:].mean().item()
 
     @torch.no_grad()
-    def lead(self) -> float:
+    def lead(self, of: Sequence[tuple[str, bool]] = ()) -> float:
         """The logit of the right form of the verb minus that of the other, on average."""
-        ids, mask = self.fronts(self.questions)
+        texts, plural = zip(*(of or self.questions), strict=True)
+        ids, mask = self.tokenizer.encode_batch(texts)
         logits = self.model(ids, mask, need_weights=False).logits
         was, were = logits[torch.arange(len(ids)), mask.sum(1) - 1][:, self.forms].unbind(-1)
-        plural = torch.tensor([pair.words[pair.later] == "were" for pair in self.questions])
-        return torch.where(plural, were - was, was - were).mean().item()
+        return torch.where(torch.tensor(plural), were - was, was - were).mean().item()
 
     @torch.no_grad()
     def chosen(self) -> dict[str, list[tuple[int, int]]]:
@@ -207,15 +217,77 @@ class OfTheDecoder:
         """Both yardsticks with these heads off together."""
         with self.off(heads, way, self.unrepeated):
             first, repetition = self.losses()
-        with self.off(heads, way, *self.fronts(relations.pairs("subject and verb", 40, seed=0))):
+        others = questions(relations.pairs("subject and verb", 40, seed=0))
+        with self.off(heads, way, *self.tokenizer.encode_batch([text for text, _ in others])):
             lead = self.lead()
         return {"first": first, "repetition": repetition, "lead": lead}
+
+    def on_repeats(self, heads: list[tuple[int, int]], twice: torch.Tensor) -> dict[str, float]:
+        """The losses of texts said twice, and that of the repetition with these heads off."""
+        first, repetition = self.losses(twice)
+        found = {"first": first, "repetition": repetition}
+        for way in WAYS:
+            with self.off(heads, way, self.unrepeated):
+                found[way] = self.losses(twice)[1]
+        return found
+
+    def controls(self, heads: list[tuple[int, int]], n: int) -> list[dict[str, float]]:
+        """The loss of the repetition with as many other heads of the same layers off, n times."""
+        beside = [(i, j) for i in sorted({i for i, _ in heads}) for j in range(9)]
+        beside = [head for head in beside if head not in heads]
+        rows = []
+        for seed in range(n):
+            order = torch.randperm(len(beside), generator=torch.Generator().manual_seed(seed))
+            some = [beside[i] for i in order[: len(heads)]]
+            found = self.on_repeats(some, self.repeats)
+            rows.append({way: found[way] for way in WAYS})
+        return rows
+
+    def starts(self, **groups: list[tuple[int, int]]) -> dict[str, float]:
+        """The lead on twenty starts with all heads on, and with each of these groups off."""
+        ends = (("", "s"), ("s", ""))
+        of = [(start.format(*end), end[0] == "s") for start in STARTS for end in ends]
+        found = {"intact": self.lead(of)}
+        for name, heads in groups.items():
+            for way in WAYS:
+                with self.off(heads, way, *self.tokenizer.encode_batch([text for text, _ in of])):
+                    found[f"{name}, {way}"] = self.lead(of)
+        return found
+
+    @torch.no_grad()
+    def on_relations(self) -> dict[str, dict[str, float]]:
+        """The head that is right most often on 40 sentences, and its share on 40 others."""
+        found = {}
+        for relation, other in relations.HELD_OUT.items():
+            chosen = shares(self.model, self.tokenizer, relations.pairs(relation, 40, 0))
+            ((layer, head),) = best(chosen, 1)
+            tested = shares(self.model, self.tokenizer, relations.pairs(other, 40, 1))
+            found[relation] = {"layer": layer, "head": head, "right": tested[layer, head].item()}
+        return found
 
     @contextmanager
     def off(self, heads, way, *reference):
         means = reading.head_means(self.model, *reference) if way == "mean" else None
         with reading.ablated(self.model, heads, means):
             yield
+
+
+def questions(examples: Sequence[relations.Pair]) -> list[tuple[str, bool]]:
+    """What stands before the verb, and whether the verb is *were*."""
+    return [(" ".join(p.words[: p.later]), p.words[p.later] == "were") for p in examples]
+
+
+@torch.no_grad()
+def shares(
+    model: Encoder | Decoder,
+    tokenizer: Tokenizer,
+    examples: Sequence[relations.Pair],
+    forward: bool = False,
+) -> torch.Tensor:
+    """The share of the sentences on which each head is right, [layer, head]."""
+    ids, mask = tokenizer.encode_batch([pair.text for pair in examples])
+    hits = relations.hits(model(ids, mask).attentions, tokenizer, examples, forward=forward)
+    return hits.float().mean(0)
 
 
 def best(scores: torch.Tensor, n: int) -> list[tuple[int, int]]:
@@ -254,19 +326,14 @@ def best_of(model: Decoder, decoder: OfTheDecoder) -> dict[str, float]:
     return found | best_on_relations(model, tokenizer)
 
 
-@torch.no_grad()
 def best_on_relations(
     model: Encoder | Decoder, tokenizer: Tokenizer, forward: bool = False
 ) -> dict[str, float]:
-    """The largest share of 40 sentences on which one of its heads is right, for each relation."""
-    found = {}
-    for relation in RELATIONS:
-        examples = relations.pairs(relation)
-        ids, mask = tokenizer.encode_batch([pair.text for pair in examples])
-        weights = model(ids, mask).attentions
-        hits = relations.hits(weights, tokenizer, examples, forward=forward)
-        found[relation] = hits.float().mean(0).max().item()
-    return found
+    """The largest share of the 40 tested sentences on which one of its heads is right."""
+    return {
+        relation: shares(model, tokenizer, relations.pairs(other, 40, 1), forward).max().item()
+        for relation, other in relations.HELD_OUT.items()
+    }
 
 
 def encoders_by_chance(encoder: OfTheEncoder, seeds: Sequence[int]) -> dict[str, dict]:
@@ -275,7 +342,7 @@ def encoders_by_chance(encoder: OfTheEncoder, seeds: Sequence[int]) -> dict[str,
     best_of_each = {}
     for way in ("back", "forward"):
         each = [best_on_relations(m, encoder.tokenizer, way == "forward") for m in models]
-        best_of_each[way] = {name: max(one[name] for one in each) for name in RELATIONS}
+        best_of_each[way] = {name: max(one[name] for one in each) for name in relations.HELD_OUT}
     return rounded(best_of_each)
 
 
@@ -285,7 +352,9 @@ def rounded(numbers):
     return round(numbers, 5)
 
 
-def measured(n_heads: int = 72, n_decoder: int = 20, seeds: Sequence[int] = SEEDS) -> dict:
+def measured(
+    n_heads: int = 72, n_decoder: int = 20, seeds: Sequence[int] = SEEDS, n_controls: int = 20
+) -> dict:
     """All of it, or of the first heads and seeds alone."""
     encoder = OfTheEncoder()
     heads = [divmod(i, 12) for i in range(n_heads)]
@@ -293,6 +362,8 @@ def measured(n_heads: int = 72, n_decoder: int = 20, seeds: Sequence[int] = SEED
     decoder = OfTheDecoder()
     groups = decoder.chosen()
     singles = [head for group in groups.values() for head in group][:n_decoder]
+    induction, in_time = groups["induction"], groups["from before the verb to its subject"]
+    prose = [decoder.tokenizer.encode(text).repeat(2)[None] for text in PROSE]
     together = {name: heads for name, heads in groups.items() if n_decoder == 20}
     return {
         "command": ".venv/bin/python scripts/record_heads.py",
@@ -307,6 +378,13 @@ def measured(n_heads: int = 72, n_decoder: int = 20, seeds: Sequence[int] = SEED
                 name: {way: rounded(decoder.without(heads, way)) for way in WAYS}
                 for name, heads in together.items()
             },
+            "other tokens": [
+                rounded(decoder.on_repeats(induction, decoder.repeated(seed))) for seed in (3, 4, 5)
+            ],
+            "prose": [rounded(decoder.on_repeats(induction, twice)) for twice in prose],
+            "controls": list(map(rounded, decoder.controls(induction, n_controls))),
+            "starts": rounded(decoder.starts(five=in_time, one=[(26, 0)])),
+            "relations": rounded(decoder.on_relations()),
         },
         "by chance": {
             make.__name__: [rounded(best_of(make(decoder.model, s), decoder)) for s in seeds]
@@ -324,7 +402,7 @@ def main() -> None:
 def check() -> int:
     """A few heads and one seed anew; how many numbers differ from the file."""
     file = reading.recorded()
-    anew = json.loads(json.dumps(measured(n_heads=6, n_decoder=3, seeds=range(1))))
+    anew = json.loads(json.dumps(measured(n_heads=6, n_decoder=3, seeds=range(1), n_controls=1)))
     wrong = 0
     if anew["decoder"]["groups"] != file["decoder"]["groups"]:
         print("other heads of the decoder are chosen:", anew["decoder"]["groups"])
@@ -345,6 +423,16 @@ def check() -> int:
         (f"removal, {name} {12 * i}", one, file["removal"][name][i])
         for name, rows in anew["removal"].items()
         for i, one in enumerate(rows)
+    ]
+    pairs += [
+        (f"{name} {i}", one, file["decoder"][name][i])
+        for name in ("other tokens", "prose", "controls")
+        for i, one in enumerate(anew["decoder"][name])
+    ]
+    pairs += [("starts", anew["decoder"]["starts"], file["decoder"]["starts"])]
+    pairs += [
+        (relation, one, file["decoder"]["relations"][relation])
+        for relation, one in anew["decoder"]["relations"].items()
     ]
     for name, ours, theirs in pairs:
         for key in ours:

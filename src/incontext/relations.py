@@ -64,6 +64,27 @@ IT_PAIRS = [
     ("The *wolf* walked to the *river* because it was {}.", "thirsty", "near"),
     ("The *ship* reached the *island* before it {}.", "sank", "vanished in fog"),
 ]
+NEW_IT_PAIRS = [  # on which no head was chosen
+    ("The *child* could not lift the *box* because it was too {}.", "young", "heavy"),
+    ("The *cow* did not cross the *field* because it was too {}.", "tired", "wet"),
+    ("The *dog* did not enter the *river* because it was too {}.", "scared", "deep"),
+    ("The *cat* didn't jump over the *fence* because it was too {}.", "old", "high"),
+    ("The *horse* would not drink the *water* because it was too {}.", "sick", "dirty"),
+    ("The *piano* did not fit through the *window* because it was too {}.", "wide", "small"),
+    ("The *bird* could not crack the *nut* because it was too {}.", "weak", "hard"),
+    ("The *baby* did not eat the *soup* because it was too {}.", "sleepy", "hot"),
+    ("The *lion* could not climb the *wall* because it was too {}.", "fat", "steep"),
+    ("The *robot* dropped the *plate* because it was too {}.", "clumsy", "slippery"),
+    ("The *elephant* broke the *chair* because it was too {}.", "heavy", "fragile"),
+    ("The *snail* did not reach the *leaf* because it was too {}.", "slow", "far"),
+    ("The *puppy* could not open the *gate* because it was too {}.", "small", "stiff"),
+    ("The *plane* did not land on the *runway* because it was too {}.", "damaged", "short"),
+    ("The *car* could not enter the *tunnel* because it was too {}.", "tall", "low"),
+    ("The *rabbit* stayed in the *garden* because it was so {}.", "hungry", "green"),
+    ("The *monkey* threw away the *banana* because it was {}.", "angry", "rotten"),
+    ("The *goat* did not eat the *grass* because it was too {}.", "ill", "dry"),
+    ("The *kitten* slept on the *pillow* because it was so {}.", "sleepy", "soft"),
+]
 HE_SHE_PAIRS = [
     ("The *boy* thanked the *girl* because {} was grateful.", "he", "she"),
     ("The *king* met the *queen* before {} left.", "he", "she"),
@@ -90,6 +111,16 @@ ROLES = [
     "woman called driver",
     "mother kissed child",
     "bird watched cat",
+    "wolf followed hunter",
+    "nurse thanked pilot",
+    "judge praised lawyer",
+    "snake ate frog",
+    "uncle hugged nephew",
+    "soldier shot general",
+    "singer married painter",
+    "baby bit dog",
+    "farmer paid baker",
+    "robot built engineer",
 ]
 
 # For each word, four sentences of one sense and four of another.
@@ -241,6 +272,14 @@ GRAMMARS = {
     "opener and closer": _opener_and_closer,
     "cue and bank, new words": partial(_cue_and_bank, cues=NEW_CUES, others=NEW_OTHERS),
     "cue and door": partial(_cue_and_bank, place="door"),
+}
+
+HELD_OUT = {  # the relation on whose sentences a head is chosen: the one on whose it is tested
+    "subject and verb": "subject and verb",
+    "adjective and noun": "adjective and noun",
+    "determiner and noun": "determiner and noun",
+    "cue and bank": "cue and bank, new words",
+    "opener and closer": "opener and closer",
 }
 
 

@@ -30,6 +30,8 @@ def test_a_score_in_loops_passes():
     [
         (lambda w, p: (w * p).sum() / len(w), "All queries count."),
         (lambda w, p: (w * p).sum() / p.sum(), "The mean over keys."),
+        (lambda w, p: ((w * p).sum(-1) / p.sum(-1)).nanmean(), "Divided by the targets."),
+        (lambda w, p: (w * p).sum() / w.numel(), "The mean over all entries."),
         (lambda w, p: (w * p).max(-1).values[p.any(-1)].mean(), "The largest weight."),
         (lambda w, p: looped(w.T, p), "Rows and columns exchanged."),
         (lambda w, p: (w * p).sum(), "Not divided."),
@@ -71,8 +73,19 @@ def induction(step, both=False):
     return solution
 
 
+def copies(ids, below=1):
+    """Entry [t, s] is True where token s is a copy of token t, at least `below` places back."""
+    n = len(ids)
+    return (ids[:, None] == ids) & (torch.arange(n)[:, None] - torch.arange(n) >= below)
+
+
 def test_induction_in_loops_passes():
     assert exercises.check_induction_target(induction(1))
+
+
+def test_other_right_ways_to_roll_pass():
+    assert exercises.check_induction_target(lambda ids: copies(ids).roll(1, -1))
+    assert exercises.check_induction_target(lambda ids: copies(ids).roll(1))  # no column is lost
 
 
 @pytest.mark.parametrize(
@@ -81,6 +94,13 @@ def test_induction_in_loops_passes():
         (induction(0), "The copy itself."),
         (induction(-1), "The token before the copy."),
         (induction(1, both=True), "Copies that are still to come."),
+        (lambda ids: copies(ids).roll(1, 0), "The queries are rolled."),
+        (lambda ids: copies(ids).roll(-1, 0), "The queries are rolled."),
+        (lambda ids: copies(ids).roll(-1, 1), "The token before the copy, wrapped round."),
+        (lambda ids: copies(ids, 2).roll(1, 1), "A copy right before is missed."),
+        (lambda ids: (ids[:, None] == ids.roll(1)).tril(), "The last token wraps round."),
+        (lambda ids: (ids[:, None] == ids).roll(1, 1).tril(-1), "The last token wraps round."),
+        (lambda ids: (ids[:, None] == ids).roll(1, 1), "Nothing is masked."),
     ],
 )
 def test_mistakes_in_induction_are_named(solution, says):
@@ -100,6 +120,27 @@ def test_a_claim_that_holds_is_number_one():
             before, after = (encoder(ids, head_mask=m).last_hidden_state[0, 3] for m in (None, on))
             turned.append(1 - torch.cosine_similarity(before, after, dim=0))
     assert f"by {torch.stack(turned).mean():.4f} (1 − cosine)" in verdict.message
+
+
+def test_where_all_words_stand_as_far_apart_no_sentence_decides():
+    message = exercises.check_own_claim((1, 3, PREVIOUS)).message
+    assert "No sentence decides: in all of them the word stands 1 back" in message
+
+
+def test_the_sentence_that_decides_is_the_weakest_outside_the_rule():
+    """Looking one back finds *the* here, and hardly in *the old king* or *the very old queen*."""
+    further = [("The old king sang.", "king", "the"), ("The very old queen sang.", "queen", "the")]
+    verdict = exercises.check_own_claim((1, 3, [*PREVIOUS, *further]))
+    assert "The rule “1 back” is right in 6 of 8." in verdict.message
+    encoder, tokenizer = load_encoder()
+    found = {}
+    for text, looks, _ in further:
+        ids = tokenizer.encode(text)
+        with torch.no_grad():
+            row = encoder(ids[None]).attentions[0][0, 2, tokenizer.tokens(ids).index(looks)]
+        found[text] = row[1].item()
+    least = min(found, key=found.get)
+    assert f"“{least}”, {found[least]:.2f}." in verdict.message
 
 
 def test_a_claim_about_the_wrong_head_is_not_number_one():

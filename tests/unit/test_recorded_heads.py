@@ -34,7 +34,8 @@ def test_the_file_is_small_and_complete():
     for way in record_heads.WAYS:
         assert len(RECORD["encoder"][way]) == 72
         assert len(RECORD["decoder"]["alone"][way]) == 20
-    assert set(record_heads.RELATIONS) < set(relations.GRAMMARS)
+    assert len(RECORD["decoder"]["controls"]) == 20
+    assert set(RECORD["decoder"]["relations"]) == set(relations.HELD_OUT) < set(relations.GRAMMARS)
 
 
 @pytest.mark.parametrize("way", record_heads.WAYS)
@@ -73,6 +74,30 @@ def test_a_head_of_the_decoder_and_a_group(decoder):
         first, again = decoder.losses()
     kept = file["together"]["induction"]["mean"]
     assert (first, again) == pytest.approx((kept["first"], kept["repetition"]), abs=5e-3)
+
+
+def test_prose_a_control_and_the_starts(decoder):
+    file = RECORD["decoder"]
+    heads = [tuple(head) for head in file["groups"]["induction"]]
+    twice = decoder.tokenizer.encode(record_heads.PROSE[1]).repeat(2)[None]
+    assert decoder.on_repeats(heads, twice) == pytest.approx(file["prose"][1], abs=5e-3)
+    (control,) = decoder.controls(heads, 1)
+    assert control == pytest.approx(file["controls"][0], abs=5e-3)
+    assert decoder.starts() == pytest.approx({"intact": file["starts"]["intact"]}, abs=5e-3)
+
+
+def test_luck_is_the_best_on_the_tested_sentences(encoder):
+    """No head of one fresh encoder beats what the file has for six; counted here with `hits`."""
+    model = record_heads.fresh(encoder.model, 0)
+    for relation, other in relations.HELD_OUT.items():
+        examples = relations.pairs(other, 40, seed=1)
+        ids, mask = encoder.tokenizer.encode_batch([pair.text for pair in examples])
+        with torch.no_grad():
+            found = relations.hits(model(ids, mask).attentions, encoder.tokenizer, examples)
+        luck = RECORD["encoders by chance"]["back"][relation]
+        assert found.float().mean(0).max() <= luck + 0.02
+    best = record_heads.best_on_relations(model, encoder.tokenizer)
+    assert best[relation] == pytest.approx(float(found.float().mean(0).max()))
 
 
 @pytest.mark.parametrize("kind", [Encoder, Decoder])

@@ -108,7 +108,7 @@ def test_hits_are_counted_among_words_without_marks_and_without_oneself():
 
 def test_pronouns_and_senses_have_their_words_once():
     tokenizer = load_encoder()[1]
-    for marked, *endings in relations.IT_PAIRS + relations.HE_SHE_PAIRS:
+    for marked, *endings in relations.IT_PAIRS + relations.NEW_IT_PAIRS + relations.HE_SHE_PAIRS:
         nouns = [w.strip("*").lower() for w in marked.split() if w.startswith("*")]
         assert len(nouns) == 2 and len(endings) == 2
         for ending in endings:

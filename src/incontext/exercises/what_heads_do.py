@@ -84,6 +84,20 @@ check_pattern_score = FunctionCheck(
             " has done all that the pattern asks.",
         ),
         Mistake(
+            "divided by the targets",
+            lambda weights, target: ((weights * target).sum(-1) / target.sum(-1))[
+                target.any(-1)
+            ].mean(),
+            "You divided each query's weight by the number of its targets. Their weights are added:"
+            " a head that gives 0.5 to each of two has done all that the pattern asks.",
+        ),
+        Mistake(
+            "the mean over all entries",
+            lambda weights, target: (weights * target).mean(),
+            "That divides by all queries times all keys. First add up what each query gives to its"
+            " targets; then take the mean over the queries that have one.",
+        ),
+        Mistake(
             "the largest weight",
             lambda weights, target: (weights * target).amax(-1)[target.any(-1)].mean(),
             "Where a query has two targets, their weights are added. You took the larger one.",
@@ -108,6 +122,21 @@ check_pattern_score = FunctionCheck(
     ],
     praise="The weight that is found, averaged over those who have something to find.",
 )
+
+
+def _rolled(shift: int, dim: int, keep: int = -1) -> Callable[[Tensor], Tensor]:
+    """Earlier copies (those at least −keep back), rolled by one row or column."""
+    return lambda ids: (ids[:, None] == ids).tril(keep).roll(shift, dims=dim)
+
+
+def _wrapped(keep: int | None) -> Callable[[Tensor], Tensor]:
+    """The tokens rolled before they are compared, so that the last one stands before the first."""
+
+    def target(ids: Tensor) -> Tensor:
+        after = ids[:, None] == ids.roll(1)
+        return after if keep is None else after.tril(keep)
+
+    return target
 
 
 def _induction(ids: Tensor, ahead: int = 1, causal: bool = True) -> Tensor:
@@ -146,6 +175,50 @@ check_induction_target = FunctionCheck(
             "copies that are still to come",
             lambda ids: _induction(ids, causal=False),
             "A decoder's query cannot see them. Only copies before the query count.",
+        ),
+        Mistake(
+            "the queries are rolled",
+            _rolled(1, dim=0),
+            "You moved the rows, and a row is a query: each token now looks where the one before it"
+            " should, and the last row has come out as the first. Move the columns, dims=-1.",
+        ),
+        Mistake(
+            "the queries are rolled",
+            _rolled(-1, dim=0),
+            "You moved the rows, and a row is a query: each token now looks where the one after it"
+            " should. Move the columns, dims=-1, and to the right.",
+        ),
+        Mistake(
+            "the token before the copy, wrapped round",
+            _rolled(-1, dim=-1),
+            "You rolled to the left. What helps to guess the next token stands after the copy, one"
+            " column to the right; and the first column has come out at the other end.",
+        ),
+        Mistake(
+            "a copy right before is missed",
+            _rolled(1, dim=-1, keep=-2),
+            "In “3 3” the second 3 has a copy one place back, and what came after that copy is the"
+            " second 3 itself. tril(-2) leaves such a copy out; tril(-1) keeps it.",
+        ),
+        Mistake(
+            "the last token wraps round",
+            _wrapped(0),
+            "You rolled before you masked, so that the last token was compared in the first column,"
+            " as if it stood before the text. Nothing stands before the first token: mask the"
+            " copies first, then roll.",
+        ),
+        Mistake(
+            "the last token wraps round",
+            _wrapped(-1),
+            "You rolled before you masked: the last token was compared in the first column, as if"
+            " it stood before the text, and tril(-1) then also cut off a token twice in a row,"
+            " whose copy is followed by itself. Mask the copies first, then roll.",
+        ),
+        Mistake(
+            "nothing is masked",
+            _wrapped(None),
+            "Each token counts as a copy of itself here, and so do those that are still to come."
+            " Only copies before the query count.",
         ),
     ],
     praise="What came after this token the last time it was seen.",
@@ -235,8 +308,9 @@ def _tried(
     ids, mask = tokenizer.encode_batch(texts)
     rows, (sources, to) = torch.arange(len(texts)), torch.tensor(places).T
     seen = encoder(ids, mask)
-    weights = torch.stack(seen.attentions, dim=1)[rows, :, :, sources, to].mean(0).flatten()
+    each = torch.stack(seen.attentions, dim=1)[rows, :, :, sources, to].flatten(1)  # [text, 72]
     before, mine = seen.last_hidden_state[rows, sources], 12 * (layer - 1) + head - 1
+    weights = each.mean(0)
 
     def turned(one: int, means: Tensor | None) -> float:
         with ablated(encoder, [divmod(one, 12)], means):
@@ -255,8 +329,28 @@ def _tried(
         f"Layer {layer}, head {head} gives {weights[mine]:.2f} of its weight to the word you named:"
         f" number {place(weights)} of 72. Switched off by zeros, it turns the vector of the looking"
         f" word by {by_zeros[mine]:.4f} (1 − cosine): number {place(by_zeros)} of 72. By its mean:"
-        f" {by_means[mine]:.4f}, number {place(by_means)}.",
+        f" {by_means[mine]:.4f}, number {place(by_means)}."
+        f" {_decisive(texts, places, each[:, mine])}",
         "✓",
+    )
+
+
+def _decisive(texts: list[str], places: list[tuple[int, int]], weights: Tensor) -> str:
+    """Which sentence tells the claim from a fixed number of places, and how the head fares."""
+    distances = [to - source for source, to in places]
+    usual = max(distances, key=distances.count)
+    steps = f"{abs(usual)} {'back' if usual < 0 else 'on'}"
+    others = [i for i, distance in enumerate(distances) if distance != usual]
+    if not others:
+        return (
+            f"No sentence decides: in all of them the word stands {steps}, counted in tokens, so"
+            " a head that goes by places alone would do as well. Write one in which it does not."
+        )
+    weakest = min(others, key=lambda i: weights[i].item())
+    return (
+        f"The rule “{steps}” is right in {distances.count(usual)} of {len(texts)}. The sentence"
+        f" that decides is the one outside it where the head gives least: “{texts[weakest]}”,"
+        f" {weights[weakest]:.2f}."
     )
 
 
