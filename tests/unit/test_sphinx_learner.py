@@ -113,6 +113,16 @@ def test_a_prediction_is_loaded_by_name_and_its_answer_stands_beside():
     assert "secret" not in str(made.notebook) and "8" not in sources(made.notebook)[1]
 
 
+def test_every_prediction_of_one_cell_is_shown():
+    both = prediction("Map A?")
+    both.outputs += prediction("Map B?").outputs
+    assert sources(edition(both).notebook)[1:] == [
+        "from incontext import predict\n\n"
+        'display(predict.load("scaling", "map-a"))\n'
+        'display(predict.load("scaling", "map-b"))'
+    ]
+
+
 def test_a_prediction_whose_answer_is_not_known_is_refused():
     with pytest.raises(NoPlainForm, match="not executed"):
         edition(code("predict.number('?', answer=secret)", "remove-input"))

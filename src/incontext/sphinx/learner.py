@@ -171,7 +171,8 @@ class _Chapter:
         for spec in asked:
             name = _free_name(spec["question"], self.predictions)
             self.predictions[name] = spec
-            lines.append(f'predict.load("{self.page}", "{name}")')
+            load = f'predict.load("{self.page}", "{name}")'
+            lines.append(load if len(asked) == 1 else f"display({load})")
         self.learner.append(_like(cell, "\n".join(lines)))
 
     def _add_caption(self, figure: dict) -> None:
