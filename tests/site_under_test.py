@@ -44,10 +44,8 @@ def predictions(chapter: str) -> list[dict]:
 
 
 def browser_path() -> str | None:
-    """The system's Chromium or Chrome, or None for the one that Playwright installed. First the one
-    without windows: a tab opens in a third of the time."""
-    names = ("chromium-headless-shell", "chromium", "chromium-browser")
-    names += ("google-chrome", "google-chrome-stable")
+    """The system's Chromium or Chrome, or None for the one that Playwright installed."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next((found for name in names if (found := shutil.which(name))), None)
 
 

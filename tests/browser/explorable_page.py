@@ -20,13 +20,14 @@ SETTLE = """() => new Promise(done => requestAnimationFrame(() => requestAnimati
 # each choice gets. Ten seconds at most.
 STILL = """async () => {
   const ends = one => one.effect.getComputedTiming().endTime < Infinity;
-  await Promise.all(document.getAnimations().filter(ends).map(one => one.finished.catch(() => 0)));
+  const over = document.getAnimations().filter(ends).map(one => one.finished.catch(() => 0));
+  await Promise.race([Promise.all(over), new Promise(done => setTimeout(done, 5000))]);
   let changes = 0;
   const seen = new MutationObserver(() => { changes += 1; });
   seen.observe(document.body, { childList: true, subtree: true });
   const late = performance.now() + 10000;
   for (let quiet = 0, before = 0; quiet < 4 && performance.now() < late; before = changes) {
-    await new Promise(requestIdleCallback);
+    await new Promise(done => requestIdleCallback(done, { timeout: 1000 }));
     await new Promise(requestAnimationFrame);
     quiet = changes === before ? quiet + 1 : 0;
   }
