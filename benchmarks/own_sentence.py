@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 
 import torch
-from timing import site, table
+from sliders import WATCH, time_control
+from timing import percentile, site, table
 
 from incontext import corpus, packing
 from incontext.packing import pack_encoder, unpack_encoder
@@ -44,6 +45,7 @@ TEXTS = (
     "The chicken didn't cross the road because it was too tired.",
     "The bat flew out of the cave at night and the bat cracked when it hit the ball, as we saw.",
 )
+N_MOVES = 32
 
 
 def two_hundred() -> list[str]:
@@ -146,8 +148,9 @@ READ = """async text => {
 }"""
 
 
-def in_chromium() -> list[list]:
-    """In the built book, from its folder: loading and reading."""
+def in_chromium() -> tuple[list[list], list[list]]:
+    """In the built book, from its folder: loading and reading, and then the work of a move of each
+    control, as ``sliders.py`` measures it."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -164,8 +167,13 @@ def in_chromium() -> list[list]:
         for text in TEXTS:
             n_tokens, ms = page.evaluate(READ, text)
             rows.append([f"read {n_tokens} tokens", f"{ms:.0f}"])
+        page.evaluate(WATCH)
+        moves = []
+        for trait in ("layer", "head", "position", "temperature"):
+            work, _ = time_control(page, figure.element_handle(), trait, N_MOVES)
+            moves.append([trait, *(f"{percentile(work, share):.1f}" for share in (0.5, 0.95))])
         chromium.close()
-    return rows
+    return rows, moves
 
 
 def main() -> None:
@@ -182,7 +190,9 @@ def main() -> None:
     rows = node_and_torch(files, encoder, tokenizer)
     print(table(["tokens", "Node (ms)", "PyTorch (ms)", "ratio"], rows), "\n")
     if "browser" in sys.argv[1:]:
-        print(table(["Chromium, by the clock", "ms"], in_chromium()), "\n")
+        rows, moves = in_chromium()
+        print(table(["Chromium, by the clock", "ms"], rows), "\n")
+        print(table(["a move afterwards, work", "p50, ms", "p95, ms"], moves), "\n")
     print(f"packing: {packing_time:.0f} processor seconds")
 
 
