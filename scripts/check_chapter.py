@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 import jupytext
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from run_tests import BROWSERS
 
 from incontext._mathml import Untranslatable, to_mathml
 from incontext.sphinx.learner import names
 
 CHAPTERS = Path("chapters")
 STATIC = Path("src/incontext/explorables/static").resolve()
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FOLDED = {"hide-input", "remove-input", "remove-cell"}  # a reader does not see their code first
 COMPARISONS = ("assert_close", "assert_allclose")
 FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)(?<!\\)\$", re.DOTALL)

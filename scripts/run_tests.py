@@ -7,7 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first of them that is here; the one without windows takes half the time.
+BROWSERS = (
+    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome",
+    "google-chrome-stable",
+)  # fmt: skip
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 BOOK = str(Path(sys.executable).with_name("jupyter-book"))
 TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]

@@ -44,8 +44,12 @@ def predictions(chapter: str) -> list[dict]:
 
 
 def browser_path() -> str | None:
-    """The system's Chromium or Chrome, or None for the one that Playwright installed."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    """The system's Chromium or Chrome, the one without windows if there is a choice, since it opens
+    tabs and pages in less time, or None for the one that Playwright installed."""
+    names = (
+        "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome",
+        "google-chrome-stable",
+    )  # fmt: skip
     return next((found for name in names if (found := shutil.which(name))), None)
 
 

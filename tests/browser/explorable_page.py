@@ -153,31 +153,34 @@ def some_values(control: dict, figure) -> list:
     return [0.75 * low + 0.25 * high, 0.2 * low + 0.8 * high]
 
 
-# Marks the blocks of code whose every word looks like one before them: its colour, size, weight and
-# what is behind it. A page has thousands of words of code in a dozen looks.
+# Marks the text that looks like some before it: its colour, size and weight, how faint it is, and
+# what is behind it. A page has thousands of words, and some fifty looks. Words in a drawing can lie
+# on one another, so none of them is marked.
 MARK_ALIKE = """() => {
   const shown = { visibilityProperty: true, opacityProperty: true };
   const ground = node => {
     const { backgroundColor } = getComputedStyle(node);
-    const clear = backgroundColor === 'rgba(0, 0, 0, 0)' && node.parentElement;
-    return clear ? ground(node.parentElement) : backgroundColor;
+    const own = backgroundColor === 'rgba(0, 0, 0, 0)' ? '' : backgroundColor;
+    const opaque = own.startsWith('rgb(') || !node.parentElement;
+    return opaque ? own : own + ground(node.parentElement);
   };
+  const faint = node => node ? getComputedStyle(node).opacity * faint(node.parentElement) : 1;
+  const says = node => [...node.childNodes].some(({ nodeType, data }) =>
+    nodeType === Node.TEXT_NODE && data.trim());
   const known = new Set();
-  for (const block of document.querySelectorAll('.highlight')) {
-    if (!block.checkVisibility(shown)) continue;
-    const looks = [block, ...block.querySelectorAll('*')].map(node => {
-      const { color, fontSize, fontWeight, opacity } = getComputedStyle(node);
-      return [color, fontSize, fontWeight, opacity, ground(node)].join();
-    });
-    block.toggleAttribute('data-alike', looks.every(look => known.has(look)));
-    looks.forEach(look => known.add(look));
+  for (const node of document.querySelectorAll('article :not(svg *)')) {
+    if (!says(node) || !node.checkVisibility(shown)) continue;
+    const { color, fontSize, fontWeight } = getComputedStyle(node);
+    const look = [color, fontSize, fontWeight, faint(node), ground(node)].join();
+    node.toggleAttribute('data-alike', known.has(look));
+    known.add(look);
   }
 }"""
 
 
 # In one run, since axe walks through the whole page for each.
 RUN_AXE = """async within => {
-  const selector = '*:not([data-alike], [data-alike] *)';
+  const selector = '*:not([data-alike])';
   axe.configure({ rules: [{ id: 'color-contrast', selector }] });
   const options = { preload: false, resultTypes: ['violations'] };
   return (await axe.run(within ?? document, options)).violations;
@@ -186,7 +189,7 @@ RUN_AXE = """async within => {
 
 def check_with_axe(page, within: str | None = None) -> None:
     """Fails with what axe-core finds on the page as it stands, or in a part of it: contrast, which
-    takes the longest, in every look of code once, and all else everywhere."""
+    takes the longest, in every look of the text once, and all else everywhere."""
     page.evaluate(MARK_ALIKE)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
