@@ -7,6 +7,7 @@ import torch
 
 from incontext import exercises
 from incontext.pretrained import load_encoder
+from incontext.reading import ablated, head_means
 
 PEOPLE = ("boy", "girl", "king", "queen", "doctor", "nurse")
 PREVIOUS = [(f"Yesterday the {one} sang.", one, "the") for one in PEOPLE]
@@ -120,6 +121,25 @@ def test_a_claim_that_holds_is_number_one():
             before, after = (encoder(ids, head_mask=m).last_hidden_state[0, 3] for m in (None, on))
             turned.append(1 - torch.cosine_similarity(before, after, dim=0))
     assert f"by {torch.stack(turned).mean():.4f} (1 − cosine)" in verdict.message
+
+
+@pytest.mark.parametrize("layer", [0, 3, 5])
+def test_the_heads_of_a_layer_off_at_once_are_as_one_at_a_time(layer):
+    from incontext.exercises.what_heads_do import without_each
+
+    encoder, tokenizer = load_encoder()
+    ids, mask = tokenizer.encode_batch(["The king saw the old queen.", "A nurse sang."])
+    means = head_means(encoder, ids, mask)
+    with torch.no_grad():
+        seen = encoder(ids, mask)
+        for by in (means, torch.zeros_like(means)):
+            found = without_each(encoder, seen, mask, layer, by)
+            for head in (0, 7, 11):
+                with ablated(encoder, [(layer, head)], by):
+                    expected = encoder(ids, mask).last_hidden_state
+                torch.testing.assert_close(found[head][mask], expected[mask], atol=1e-5, rtol=1e-4)
+            assert not torch.allclose(found[0][mask], found[7][mask], atol=1e-3)
+        torch.testing.assert_close(encoder(ids, mask).last_hidden_state, seen.last_hidden_state)
 
 
 def test_where_all_words_stand_as_far_apart_no_sentence_decides():

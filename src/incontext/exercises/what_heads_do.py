@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from incontext.embeddings import cosine_similarity
 from incontext.pretrained import load_encoder
-from incontext.reading import ablated, head_means
+from incontext.reading import head_means
 from incontext.tokenization import Tokenizer
-from incontext.transformer import Encoder
+from incontext.transformer import Encoder, EncoderOutput
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, in_words, not_yet
 
@@ -312,18 +312,17 @@ def _tried(
     before, mine = seen.last_hidden_state[rows, sources], 12 * (layer - 1) + head - 1
     weights = each.mean(0)
 
-    def turned(one: int, means: Tensor | None) -> float:
-        with ablated(encoder, [divmod(one, 12)], means):
-            after = encoder(ids, mask, need_weights=False).last_hidden_state[rows, sources]
-        return (1 - cosine_similarity(before, after)).mean().item()
-
     def place(numbers: Tensor) -> int:
         return 1 + int((numbers > numbers[mine]).sum())
 
-    by_zeros, by_means = (
-        torch.tensor([turned(one, means) for one in range(72)])
-        for means in (None, head_means(encoder, ids, mask))
-    )
+    def turned(means: Tensor) -> Tensor:
+        """How far the looking words turn with each head of each layer off, [72]."""
+        off = [without_each(encoder, seen, mask, layer, means) for layer in range(6)]
+        after = torch.stack(off)[:, :, rows, sources]  # [layer, head, text, C]
+        return (1 - cosine_similarity(before, after)).mean(-1).flatten()
+
+    means = head_means(encoder, ids, mask)
+    by_zeros, by_means = turned(torch.zeros_like(means)), turned(means)
     return Verdict(
         True,
         f"Layer {layer}, head {head} gives {weights[mine]:.2f} of its weight to the word you named:"
@@ -333,6 +332,34 @@ def _tried(
         f" {_decisive(texts, places, each[:, mine])}",
         "✓",
     )
+
+
+@torch.no_grad()
+def without_each(
+    encoder: Encoder, seen: EncoderOutput, mask: Tensor, layer: int, means: Tensor
+) -> Tensor:
+    """The last vectors with each head of one layer off in turn, [head, text, T, C].
+
+    The same numbers as with ``ablated``, for all heads of the layer at once. The layers below do
+    not notice, so what they gave is taken from the run with all heads on.
+
+    seen: that run. layer: counted from 0. means: what each head hands over instead, [L, H, D].
+    """
+    each = torch.arange(encoder.config.n_heads)
+
+    def switch_off(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
+        mixed = inputs[0].unflatten(-1, (len(each), -1)).clone()  # [off, text, T, head, D]
+        mixed[each, :, :, each] = means[layer, :, None, None]
+        return (mixed.flatten(-2),)
+
+    x = seen.hidden_states[layer].expand(len(each), -1, -1, -1)
+    hook = encoder.blocks[layer].attention.out_proj.register_forward_pre_hook(switch_off)
+    try:
+        for block in encoder.blocks[layer:]:
+            x, _ = block(x, mask=mask[:, None, None], need_weights=False)
+    finally:
+        hook.remove()
+    return x
 
 
 def _decisive(texts: list[str], places: list[tuple[int, int]], weights: Tensor) -> str:
