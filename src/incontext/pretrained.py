@@ -34,7 +34,14 @@ from incontext.config import TransformerConfig
 from incontext.tokenization import Tokenizer, whole_words
 from incontext.transformer import Decoder, Encoder
 
-__all__ = ["Tokenizer", "decoder_to_read", "load_decoder", "load_encoder", "whole_words"]
+__all__ = [
+    "Tokenizer",
+    "decoder_to_read",
+    "encoder_to_read",
+    "load_decoder",
+    "load_encoder",
+    "whole_words",
+]
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,14 @@ def load_decoder(name: str | Path = "smollm2") -> tuple[Decoder, Tokenizer]:
     if config.tied:
         decoder.out_proj.weight = decoder.stack.token_embedding.weight
     return decoder, tokenizer
+
+
+@cache
+def encoder_to_read() -> tuple[Encoder, Tokenizer]:
+    """MiniLM, the same object for all who only read it: a learner's loop calls a check for many
+    words. To change a model's weights, or to put another attention into it, load one of your own.
+    """
+    return load_encoder()
 
 
 @cache

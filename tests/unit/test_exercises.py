@@ -10,9 +10,18 @@ from test_predict import WITHOUT
 
 from incontext import exercises
 from incontext.exercises import FunctionCheck, Mistake, ValueCheck
+from incontext.pretrained import encoder_to_read, load_encoder
 
 CHECKS = {name: one for name, one in vars(exercises).items() if name.startswith("check_")}
 TEACHING = [name for name in chapters_here() if name not in WITHOUT]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_encoder_that_checks_share_stays_as_it_is():
+    yield
+    fresh = load_encoder()[0].state_dict()
+    assert all(torch.equal(w, fresh[name]) for name, w in encoder_to_read()[0].state_dict().items())
+
 
 double = FunctionCheck(
     "check_double",

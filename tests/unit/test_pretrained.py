@@ -15,7 +15,7 @@ from torch.testing import assert_close
 
 from incontext import _bert, pretrained
 from incontext.embeddings import analogy, cosine_similarity
-from incontext.pretrained import Package, load_encoder, whole_words
+from incontext.pretrained import Package, encoder_to_read, load_encoder, whole_words
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
 
@@ -147,6 +147,17 @@ def test_ready_to_look_and_to_train(minilm):
     assert all(weight.dtype == torch.float32 for weight in encoder.parameters())
     with torch.no_grad():
         assert not encoder(tokenizer.encode("bank")[None]).last_hidden_state.requires_grad
+
+
+def test_who_only_reads_gets_one_encoder_and_who_writes_one_of_his_own(minilm):
+    encoder, tokenizer = encoder_to_read()
+    assert encoder_to_read() == (encoder, tokenizer)
+    mine, _ = load_encoder()
+    assert mine is not encoder and mine is not load_encoder()[0]
+    with torch.no_grad():
+        mine.token_embedding.weight.zero_()
+        ids = tokenizer.encode("The river bank.")[None]
+        assert_close(encoder(ids).last_hidden_state, minilm[0](ids).last_hidden_state)
 
 
 def test_a_static_vector_is_a_row_whatever_the_sentence(minilm):

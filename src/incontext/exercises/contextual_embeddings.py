@@ -12,7 +12,7 @@ from torch import Tensor
 from incontext.attention import scaled_dot_product_attention
 from incontext.contextual import nearest_other, word_vectors
 from incontext.embeddings import cosine_similarity
-from incontext.pretrained import load_encoder
+from incontext.pretrained import encoder_to_read
 from incontext.softmax import softmax
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, in_words, not_yet
@@ -209,7 +209,7 @@ class SensesCheck:
                 f"{self.name} takes a dictionary with a “word” and a list “sentences” of pairs"
                 f" (sense, text). It got {in_words(claim)}.",
             )
-        encoder, tokenizer = load_encoder()
+        encoder, tokenizer = encoder_to_read()
         if word not in tokenizer:
             return Verdict(False, f"{word} is no whole token of the model. Choose another word.")
         places = [tokenizer.pieces(text).count(word) for text in texts]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from incontext.attention import scaled_dot_product_attention
 from incontext.heads import merge_heads, split_heads
-from incontext.pretrained import load_encoder
+from incontext.pretrained import encoder_to_read
 from incontext.softmax import softmax
 from incontext.tokenization import Tokenizer
 
@@ -371,7 +371,7 @@ class HeadClaimCheck:
                 f" {in_words(claim)}.",
             )
         layer, head, sentences = claim
-        encoder, tokenizer = load_encoder()
+        encoder, tokenizer = encoder_to_read()
         n_layers, n_heads = encoder.config.n_layers, encoder.config.n_heads
         if not (1 <= layer <= n_layers and 1 <= head <= n_heads):
             return Verdict(False, str(self.mistakes[0]))

@@ -10,7 +10,7 @@ from torch import Tensor
 from incontext.embeddings import cosine_similarity
 from incontext.exercises.checking import FunctionCheck, Mistake, Verdict, are_two_texts, not_yet
 from incontext.positions import angular_frequencies, sinusoidal_positions
-from incontext.pretrained import load_encoder
+from incontext.pretrained import encoder_to_read
 
 LOOSE = 1e-4  # angles in float32 lose digits as positions grow, and that is no mistake
 
@@ -205,7 +205,7 @@ class OwnOrderCheck:
             return not_yet(f"give {self.name} your two sentences.")
         if not are_two_texts(pair):
             return Verdict(False, f"{self.name} takes one pair of sentences: (one, other).")
-        encoder, tokenizer = load_encoder()
+        encoder, tokenizer = encoder_to_read()
         one, other = (tokenizer.encode(text) for text in pair)
         if len(one) < 6:  # with [CLS] and [SEP]
             return Verdict(False, str(self.mistakes[0]))

@@ -1,16 +1,13 @@
 """Exercises of the chapter on reading attention."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from incontext.effects import attention_rollout, rank_correlation, ranks, token_effects
-from incontext.pretrained import load_encoder
-from incontext.tokenization import Tokenizer
-from incontext.transformer import Encoder
+from incontext.pretrained import encoder_to_read
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, are_two_texts, in_words, not_yet
 
@@ -210,12 +207,6 @@ check_hidden = FunctionCheck(
 )
 
 
-@cache
-def _encoder_to_read() -> tuple[Encoder, Tokenizer]:
-    """The real encoder, loaded once: a learner's loop tries many words."""
-    return load_encoder()
-
-
 @dataclass(frozen=True)
 class MapCheck:
     """Does the mean map mislead at one word of the reader's own sentence, in the real encoder?
@@ -260,7 +251,7 @@ class MapCheck:
                 f" It got {in_words(case)}.",
             )
         text, word = case
-        encoder, tokenizer = _encoder_to_read()
+        encoder, tokenizer = encoder_to_read()
         ids = tokenizer.encode(text)
         tokens = tokenizer.tokens(ids)
         if tokens.count(word.lower()) != 1:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from incontext.contextual import SETS
-from incontext.pretrained import load_encoder
+from incontext.pretrained import encoder_to_read
 
 from .checking import FunctionCheck, Mistake, ValueCheck, Verdict, are_two_texts, not_yet
 
@@ -136,7 +136,7 @@ check_variance = FunctionCheck(
 
 def _cosine_with_trained(text: str, temperature: float) -> float:
     """The vector of a sentence at this temperature against the one at 1."""
-    encoder, tokenizer = load_encoder()
+    encoder, tokenizer = encoder_to_read()
     ids = tokenizer.encode(text)[None]
     with torch.no_grad():
         vectors = [

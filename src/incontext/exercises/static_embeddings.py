@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from incontext.embeddings import analogy, cosine_similarity, nearest
-from incontext.pretrained import load_encoder, whole_words
+from incontext.pretrained import encoder_to_read, whole_words
 
 from .checking import FunctionCheck, Mistake, Verdict, in_words, not_yet
 
@@ -289,7 +289,7 @@ class DirectionCheck:
 
 def _whole_words() -> tuple[Tensor, dict[str, int]]:
     """The real table, and the row of each word."""
-    encoder, tokenizer = load_encoder()
+    encoder, tokenizer = encoder_to_read()
     rows = whole_words(tokenizer)
     names = tokenizer.tokens(rows)
     return encoder.token_embedding.weight.detach()[rows], {w: i for i, w in enumerate(names)}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from incontext.embeddings import cosine_similarity
-from incontext.pretrained import load_encoder
+from incontext.pretrained import encoder_to_read
 from incontext.reading import head_means
 from incontext.tokenization import Tokenizer
 from incontext.transformer import Encoder, EncoderOutput
@@ -280,7 +280,7 @@ class ClaimCheck:
             return Verdict(False, str(no_head))
         if len(sentences) < self.fewest:
             return Verdict(False, str(few))
-        encoder, tokenizer = load_encoder()
+        encoder, tokenizer = encoder_to_read()
         places = [_places(tokenizer, *one) for one in sentences]
         if None in places:
             return Verdict(False, str(no_word))
