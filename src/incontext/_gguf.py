@@ -78,8 +78,21 @@ def open_reader(path: Path) -> "GGUFReader":
         start = file.read(4)
     if start != b"GGUF":
         raise ValueError(f"{path} is not a GGUF file: it begins with {start!r}, not b'GGUF'")
+
+    class Reader(GGUFReader):
+        """It reads a quarter of a million pieces: as views of a memmap they take three times as
+        long as of a plain array over the same memory."""
+
+        @property
+        def data(self) -> np.ndarray:
+            return self._data
+
+        @data.setter
+        def data(self, file: np.memmap) -> None:
+            self._data = np.asarray(file)
+
     try:
-        return GGUFReader(path)
+        return Reader(path)
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         raise ValueError(
             f"{path} is truncated or damaged ({error}); fetch the file again"

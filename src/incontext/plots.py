@@ -218,13 +218,15 @@ def heads_grid(
     ax.set_axis_off()
     gap_x, gap_y = 0.14 / columns, 0.24 / rows
     width, height = (1 - gap_x * (columns - 1)) / columns, (1 - gap_y * rows) / rows
-    cell = _size(ax)[0] * width / keys
+    room = _size(ax)
+    cell = room[0] * width / keys
+    pitch = min(cell, room[1] * height / queries)
     for head in range(heads):
         row, column = divmod(head, columns)
         panel = ax.inset_axes(
             [column * (width + gap_x), 1 - (row + 1) * (height + gap_y), width, height]
         )
-        _image(panel, attentions[head], WEIGHT_CMAP, (0, 1), "equal")
+        _image(panel, attentions[head], WEIGHT_CMAP, (0, 1), "equal", pitch)
         chosen = head == highlight
         panel.spines[:].set_color(CATEGORIES[1] if chosen else HAIRLINE)
         panel.spines[:].set_linewidth(1.8 if chosen else 0.8)
@@ -684,15 +686,17 @@ def _scale(values: np.ndarray, limits: Limits | None) -> tuple[str, Limits]:
     return DIVERGING_CMAP, (-far, far)
 
 
-def _image(ax: Axes, values: np.ndarray, cmap: str, limits: Limits, aspect: str):
-    """Each number as one cell; white gaps between cells that are large enough to have them."""
+def _image(ax: Axes, values: np.ndarray, cmap: str, limits: Limits, aspect: str, pitch: Number):
+    """Each number as one cell; white gaps between cells that are large enough to have them.
+
+    pitch: from one cell to the next, in points.
+    """
     image = ax.imshow(
         np.ma.masked_invalid(values), cmap=mpl.colormaps[cmap].with_extremes(bad=_NO_NUMBER),
         vmin=limits[0], vmax=limits[1], interpolation="none", aspect=aspect,
     )  # fmt: skip
     rows, columns = values.shape
-    width, height = _size(ax)
-    if min(width / columns, height / rows) > 9:
+    if pitch > 9:
         ax.set_xticks(np.arange(columns - 1) + 0.5, minor=True)
         ax.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
         ax.grid(which="minor", color=PAPER, lw=1)
@@ -714,7 +718,7 @@ def _map(
     ax = _axes(ax, size[0], min(size[1], 6.9 if square else 3.4))
     width, height = _size(ax)
     pitch = min(width / n_columns, height / n_rows, 72 * cell or np.inf)
-    image = _image(ax, values, cmap, limits, "equal" if square else "auto")
+    image = _image(ax, values, cmap, limits, "equal" if square else "auto", pitch)
 
     if numbers is None:
         finite = values[np.isfinite(values)]
