@@ -155,7 +155,7 @@ def _parts(
                 f"works on each vector alone: {C:,} numbers become {config.d_ff:,} and {C:,}"
                 " again, which are added to it.",
                 (T, C),
-                "transformer-block#a-network-for-each-token-alone",
+                "transformer-block#one-network-applied-to-each-token-alone",
             ),
         ),
     )
@@ -311,7 +311,7 @@ def architecture(models: Mapping[str, Encoder | Decoder]) -> HTML:
                 "A feed-forward network",
                 "works on each vector alone. What comes out is added to the stream.",
                 "feed-forward",
-                f"{here}#a-network-for-each-token-alone",
+                f"{here}#one-network-applied-to-each-token-alone",
                 adds=True,
             ),
         ),
@@ -346,7 +346,7 @@ def architecture(models: Mapping[str, Encoder | Decoder]) -> HTML:
             "A last norm",
             "is needed where the stream itself is never normalised.",
             "final norm",
-            f"{here}#where-the-norm-stands",
+            f"{here}#where-the-norm-goes",
         ),
         part(
             "Logits",

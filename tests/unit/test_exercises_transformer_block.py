@@ -179,6 +179,7 @@ def test_row_and_switch_agree_or_differ_by_the_criterion_of_the_task():
     assert "row and switch agree (" in check(("The keys to the cabinet", "are", "is")).message
     differing = check(("The doors of the house", "are", "is"))  # +3.61, and +1.25 taken away
     assert differing and "row and switch differ (" in differing.message
+    assert "layer 29, feed-forward −3.43" in differing.message  # a minus, not a hyphen
 
 
 @pytest.mark.parametrize(

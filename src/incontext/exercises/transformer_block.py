@@ -374,6 +374,10 @@ def _name(row: LedgerRow) -> str:
     return f"layer {row.layer + 1}, {part}"
 
 
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
 @dataclass(frozen=True)
 class DecisionCheck:
     """The ledger of a decision of the reader's, its largest head tried by zero-ablation.
@@ -459,12 +463,12 @@ class DecisionCheck:
         change = found.total - float(logits[a] - logits[b])
         differ = abs(change - head.value) > abs(head.value) / 2
         verb, side = ("differ", "more") if differ else ("agree", "less")
-        listed = "; ".join(f"{_name(row)} {row.value:+.2f}" for row in rows[:3])
+        listed = "; ".join(f"{_name(row)} {_signed(row.value)}" for row in rows[:3])
         return Verdict(
             True,
-            f"“{this}” minus “{that}”: {found.total:+.2f}. Largest rows: {listed}. Switching off"
-            f" {_name(head)}, whose row is {head.value:+.2f}, takes {change:+.2f} away: row and"
-            f" switch {verb} (they are apart by {side} than half of the row).",
+            f"“{this}” minus “{that}”: {_signed(found.total)}. Largest rows: {listed}. Switching"
+            f" off {_name(head)}, whose row is {_signed(head.value)}, takes {_signed(change)} away:"
+            f" row and switch {verb} (they are apart by {side} than half of the row).",
             "✓",
         )
 
