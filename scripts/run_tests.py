@@ -5,6 +5,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 # The first of them that is here; the one without windows takes half the time.
@@ -12,7 +15,8 @@ BROWSERS = (
     "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome",
     "google-chrome-stable",
 )  # fmt: skip
-PYTEST = [sys.executable, "-m", "pytest", "-q"]
+NBVAL = [sys.executable, "-m", "pytest", "-q"]
+PYTEST = [*NBVAL, "-p", "no:nbval"]  # it takes a second and a half of each process to import
 BOOK = str(Path(sys.executable).with_name("jupyter-book"))
 TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]
 # A browser often waits for a frame or a timer: one more than there are cores. No test needs another
@@ -41,12 +45,15 @@ STAGES = {
     ],
     "site": [*PYTEST, "tests/book", *TWO_AT_ONCE],
     "notebooks": [
-        *PYTEST, "--nbval", "--nbval-sanitize-with", "tests/book/sanitize.cfg",
+        *NBVAL, "--nbval", "--nbval-sanitize-with", "tests/book/sanitize.cfg",
         "--nbval-cell-timeout", "300", "_build/learner", *TWO_AT_ONCE,
     ],
-    "browser": [*PYTEST, "tests/browser", *TABS_AT_ONCE],
     "lab": [*PYTEST, "tests/lab"],
+    "browser": [*PYTEST, "tests/browser", *TABS_AT_ONCE],
 }  # fmt: skip
+# What mostly waits for a server or a kernel: it begins with the other stage, and is told in its own
+# place. The browser's tests are measured by the clock, and run alone.
+BESIDE = {"lab": "site"}
 
 
 # A kernel can lose a cell and wait for ever (github.com/ipython/ipykernel/issues/1471; seen with
@@ -54,16 +61,30 @@ STAGES = {
 LOST = ("CellTimeoutError", "DeadKernelError", "Timeout of ")
 
 
-def run(command: list[str]) -> tuple[int, bool]:
+def run(command: list[str], say: Callable[[str], None]) -> tuple[int, bool]:
     """Exit code, and whether a kernel was lost. What the command prints is passed on."""
     lost = False
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         for line in process.stdout:
-            print(line, end="", flush=True)
+            say(line)
             lost = lost or any(sign in line for sign in LOST)
     return process.returncode, lost
+
+
+def run_stage(name: str, browser: bool, say: Callable[[str], None]) -> tuple[str, int, float]:
+    """The stage, its exit code and its seconds."""
+    say(f"\n=== {name}\n")
+    start = time.monotonic()
+    if name in ("browser", "lab") and not browser:
+        code = 1
+    else:
+        code, lost = run(STAGES[name], say)
+        if code and lost:
+            say(f"\n=== {name}, once more: a kernel was lost\n")
+            code, _ = run(STAGES[name], say)
+    return name, code, time.monotonic() - start
 
 
 def have_browser() -> bool:
@@ -82,28 +103,32 @@ def have_browser() -> bool:
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or list(STAGES)
-    unknown = [name for name in wanted if name not in STAGES]
+    unknown = [name for name in sys.argv[1:] if name not in STAGES]
     if unknown:
         print(f"no stage {unknown[0]!r}; there are: {', '.join(STAGES)}", file=sys.stderr)
         return 2
-    browser = have_browser()
-    results = []
-    for name in wanted:
-        print(f"\n=== {name}", flush=True)
-        start = time.monotonic()
-        if name in ("browser", "lab") and not browser:
-            code = 1
-        else:
-            code, lost = run(STAGES[name])
-            if code and lost:
-                print(f"\n=== {name}, once more: a kernel was lost", flush=True)
-                code, _ = run(STAGES[name])
-        results.append((name, code, time.monotonic() - start))
+    wanted = [name for name in STAGES if name in sys.argv[1:] or not sys.argv[1:]]
+    browser, start = have_browser(), time.monotonic()
+    say = partial(print, end="", flush=True)
+    results, begun = [], {}
+    with ThreadPoolExecutor() as pool:
+        for name in wanted:
+            for other, first in BESIDE.items():
+                if first == name and other in wanted:
+                    told = []
+                    begun[other] = told, pool.submit(run_stage, other, browser, told.append)
+            if name in begun:
+                told, stage = begun[name]
+                result = stage.result()
+                say("".join(told))
+            else:
+                result = run_stage(name, browser, say)
+            results.append(result)
     print("\n=== summary")
     for name, code, seconds in results:
-        print(f"{'failed' if code else 'passed':8}{seconds:7.0f} s  {name}")
-    print(f"{sum(seconds for _, _, seconds in results):15.0f} s  in all")
+        beside = f", beside {BESIDE[name]} and what follows it" if name in begun else ""
+        print(f"{'failed' if code else 'passed':8}{seconds:7.0f} s  {name}{beside}")
+    print(f"{time.monotonic() - start:15.0f} s  in all, by the clock")
     return int(any(code for _, code, _ in results))
 
 

@@ -108,10 +108,14 @@ def test_mistakes_in_induction_are_named(solution, says):
     assert exercises.check_induction_target(solution).message.startswith(says)
 
 
-def test_a_claim_that_holds_is_number_one():
+@pytest.fixture(scope="module")
+def holds():
+    return exercises.check_own_claim((1, 3, PREVIOUS))
+
+
+def test_a_claim_that_holds_is_number_one(holds):
     """Layer 1, head 3 looks at the previous word; the numbers by the options of the model."""
-    verdict = exercises.check_own_claim((1, 3, PREVIOUS))
-    assert verdict and "of its weight to the word you named: number 1 of 72" in verdict.message
+    assert holds and "of its weight to the word you named: number 1 of 72" in holds.message
     encoder, tokenizer = load_encoder()
     turned, on = [], torch.ones(6, 12)
     on[0, 2] = 0
@@ -120,7 +124,7 @@ def test_a_claim_that_holds_is_number_one():
             ids = tokenizer.encode(text)[None]
             before, after = (encoder(ids, head_mask=m).last_hidden_state[0, 3] for m in (None, on))
             turned.append(1 - torch.cosine_similarity(before, after, dim=0))
-    assert f"by {torch.stack(turned).mean():.4f} (1 − cosine)" in verdict.message
+    assert f"by {torch.stack(turned).mean():.4f} (1 − cosine)" in holds.message
 
 
 @pytest.mark.parametrize("layer", [0, 3, 5])
@@ -142,9 +146,8 @@ def test_the_heads_of_a_layer_off_at_once_are_as_one_at_a_time(layer):
         torch.testing.assert_close(encoder(ids, mask).last_hidden_state, seen.last_hidden_state)
 
 
-def test_where_all_words_stand_as_far_apart_no_sentence_decides():
-    message = exercises.check_own_claim((1, 3, PREVIOUS)).message
-    assert "No sentence decides: in all of them the word stands 1 back" in message
+def test_where_all_words_stand_as_far_apart_no_sentence_decides(holds):
+    assert "No sentence decides: in all of them the word stands 1 back" in holds.message
 
 
 def test_the_sentence_that_decides_is_the_weakest_outside_the_rule():
