@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from functools import cache
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,7 @@ PAGE_LIMIT = 700_000  # bytes of the page itself with all in it, gzipped
 FRAMES_LIMIT = 1_200_000  # bytes of a page with frames of BertViz and all scripts, gzipped
 
 
+@cache
 def ids(chapter: str) -> set[str]:
     return {node["id"] for node in site.soup(chapter).select("[id]")}
 

@@ -107,10 +107,14 @@ def test_mistakes_in_induction_are_named(solution, says):
     assert exercises.check_induction_target(solution).message.startswith(says)
 
 
-def test_a_claim_that_holds_is_number_one():
+@pytest.fixture(scope="module")
+def holds():
+    return exercises.check_own_claim((1, 3, PREVIOUS))
+
+
+def test_a_claim_that_holds_is_number_one(holds):
     """Layer 1, head 3 looks at the previous word; the numbers by the options of the model."""
-    verdict = exercises.check_own_claim((1, 3, PREVIOUS))
-    assert verdict and "of its weight to the word you named: number 1 of 72" in verdict.message
+    assert holds and "of its weight to the word you named: number 1 of 72" in holds.message
     encoder, tokenizer = load_encoder()
     turned, on = [], torch.ones(6, 12)
     on[0, 2] = 0
@@ -119,12 +123,11 @@ def test_a_claim_that_holds_is_number_one():
             ids = tokenizer.encode(text)[None]
             before, after = (encoder(ids, head_mask=m).last_hidden_state[0, 3] for m in (None, on))
             turned.append(1 - torch.cosine_similarity(before, after, dim=0))
-    assert f"by {torch.stack(turned).mean():.4f} (1 − cosine)" in verdict.message
+    assert f"by {torch.stack(turned).mean():.4f} (1 − cosine)" in holds.message
 
 
-def test_where_all_words_stand_as_far_apart_no_sentence_decides():
-    message = exercises.check_own_claim((1, 3, PREVIOUS)).message
-    assert "No sentence decides: in all of them the word stands 1 back" in message
+def test_where_all_words_stand_as_far_apart_no_sentence_decides(holds):
+    assert "No sentence decides: in all of them the word stands 1 back" in holds.message
 
 
 def test_the_sentence_that_decides_is_the_weakest_outside_the_rule():

@@ -18,10 +18,13 @@ def recorded():
     return json.loads(generation.RECORDED.read_text(encoding="utf-8"))
 
 
-def test_what_is_recorded_is_what_the_real_decoder_writes_with_and_without_a_cache(recorded):
+def test_what_is_recorded_is_what_the_real_decoder_writes_with_and_without_a_cache(
+    recorded, monkeypatch
+):
     spec = importlib.util.spec_from_file_location("record_generation", SCRIPT)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
+    monkeypatch.setattr(script, "load_decoder", lambda name: decoder_to_read())
     n_new = 5
     for use_cache in (True, False):
         again = script.recorded(use_cache=use_cache, n_new=n_new)

@@ -1,3 +1,4 @@
+import functools
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from incontext import pretrained
-from incontext.pretrained import Package, Tokenizer, load_decoder
+from incontext.pretrained import Package, Tokenizer, decoder_to_read, load_decoder
 from incontext.tokenization import BytePairTokenizer, byte_spelling
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
@@ -42,7 +43,7 @@ def smollm2_file():
 
 @pytest.fixture(scope="module")
 def smollm2():
-    return load_decoder("smollm2")
+    return decoder_to_read()
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +57,13 @@ def llama_model(path):
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    return AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, attn_implementation="eager", dtype=torch.float32
-    ).eval()
+    with pytest.MonkeyPatch.context() as patch:
+        # It reads the file twice, and makes the map of names anew for each weight of the model.
+        patch.setattr(gguf, "GGUFReader", functools.cache(gguf.GGUFReader))
+        patch.setattr(gguf, "get_tensor_name_map", functools.cache(gguf.get_tensor_name_map))
+        return AutoModelForCausalLM.from_pretrained(
+            path.parent, gguf_file=path.name, attn_implementation="eager", dtype=torch.float32
+        ).eval()
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ import torch
 
 from incontext import reading, relations
 from incontext.config import TransformerConfig
+from incontext.pretrained import decoder_to_read
 from incontext.transformer import Decoder, Encoder
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "record_heads.py"
@@ -25,7 +26,9 @@ def encoder():
 
 @pytest.fixture(scope="module")
 def decoder():
-    return record_heads.OfTheDecoder()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record_heads, "load_decoder", decoder_to_read)
+        return record_heads.OfTheDecoder()
 
 
 def test_the_file_is_small_and_complete():
