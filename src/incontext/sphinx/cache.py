@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from jupyter_cache import get_cache
@@ -44,18 +45,22 @@ def python_files(root: Path, code: str) -> set[Path]:
 
 def imports(root: Path, code: str, folder: Path) -> Iterator[tuple[Path, str]]:
     """Each file of the package that `code`, which stands in `folder`, imports from; the name."""
-    for node in ast.walk(ast.parse(code)):
+    for node in import_statements(code):
         if isinstance(node, ast.Import):
             wanted = [(root.parent, item.name) for item in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = (root.parent, folder, *folder.parents)[node.level]
             wanted = [(base, f"{node.module or ''}.{item.name}") for item in node.names]
-        else:
-            continue
         for base, dotted in wanted:
             parts = dotted.strip(".").split(".")
             if file := file_of(root, base.joinpath(*parts)):
                 yield file, parts[-1]
+
+
+@cache  # many chapters reach the same modules
+def import_statements(code: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    nodes = ast.walk(ast.parse(code))
+    return tuple(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def file_of(root: Path, path: Path) -> Path | None:
