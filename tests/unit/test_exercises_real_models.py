@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from incontext.exercises import real_models, run_decoder_on, run_encoder_on
 from incontext.exercises.real_models import MISTAKES
-from incontext.pretrained import decoder_to_read, load_encoder
+from incontext.pretrained import load_decoder, load_encoder
 
 TEXT = "The cat sat on the mat."
 PROMPT = "The keys to the cabinet"
@@ -20,7 +20,7 @@ PROMPT = "The keys to the cabinet"
 def loaded_once():
     """Each run takes a model of its own; here all take the same, and put its attention back."""
     with pytest.MonkeyPatch.context() as patch:
-        encoder, decoder = load_encoder(), decoder_to_read()
+        encoder, decoder = load_encoder(), load_decoder()
         patch.setattr(real_models, "load_encoder", lambda: encoder)
         patch.setattr(real_models, "load_decoder", lambda: decoder)
         yield
