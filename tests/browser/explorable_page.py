@@ -179,21 +179,23 @@ MARK_ALIKE = """() => {
 
 
 # In one run, since axe walks through the whole page for each.
-RUN_AXE = """async within => {
+RUN_AXE = """async ([within, rules]) => {
   const selector = '*:not([data-alike])';
   axe.configure({ rules: [{ id: 'color-contrast', selector }] });
   const options = { preload: false, resultTypes: ['violations'] };
+  if (rules) options.runOnly = rules;
   return (await axe.run(within ?? document, options)).violations;
 }"""
 
 
-def check_with_axe(page, within: str | None = None) -> None:
-    """Fails with what axe-core finds on the page as it stands, or in a part of it: contrast, which
-    takes the longest, in every look of the text once, and all else everywhere."""
+def check_with_axe(page, within: str | None = None, rules: list[str] | None = None) -> None:
+    """Fails with what axe-core finds on the page as it stands, or in a part of it, by all rules or
+    by some: contrast, which takes the longest, in every look of the text once, and all else
+    everywhere."""
     page.evaluate(MARK_ALIKE)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    violations = page.evaluate(RUN_AXE, within)
+    violations = page.evaluate(RUN_AXE, [within, rules])
     report = [
         f"{v['id']}: {v['help']}\n   " + "\n   ".join(n["html"][:200] for n in v["nodes"][:4])
         for v in violations

@@ -198,8 +198,8 @@ def test_the_sentence_stands_beside_the_controls_and_above_the_picture(mounted, 
 MOVED = """async slider => {
   const figure = slider.closest('figure'), places = [];
   const top = name => figure.querySelector(name).getBoundingClientRect().top;
-  for (let i = 0; i <= 12; i++) {
-    slider.value = Number(slider.min) + (i / 12) * (slider.max - slider.min);
+  for (let i = 0; i <= 8; i++) {
+    slider.value = Number(slider.min) + (i / 8) * (slider.max - slider.min);
     slider.dispatchEvent(new Event('input', { bubbles: true }));
     for (let n = 0; n < 2; n++) await new Promise(requestAnimationFrame);
     places.push(top('.ic-picture') - top('.explorable-body > .ic-controls'));
@@ -208,8 +208,10 @@ MOVED = """async slider => {
 }"""
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("chapter", PAGES)
+@pytest.mark.parametrize(
+    ("chapter", "width"),
+    [*((chapter, 390) for chapter in PAGES), *((chapter, 1280) for chapter in PAGES[::2])],
+)
 def test_a_slider_on_its_way_does_not_move_the_picture(mounted, chapter, width):
     one, figures = mounted(chapter, width)
     still(one.page)  # how tall the longest sentence is gets measured in idle moments
@@ -368,6 +370,13 @@ def test_the_theme_shows_its_own_figures_and_paper_the_light_ones(visit, scheme)
         assert all(image.is_visible() == (theme == "light") for image in images)
 
 
+# What the same page can break in another theme or width; names, roles and order stay as they are.
+OF_COLOUR_AND_WIDTH = [
+    "color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable",
+    "aria-hidden-focus", "label-content-name-mismatch", "nested-interactive",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (320, "dark")])
 @pytest.mark.parametrize("chapter", site.chapters())
 def test_axe_finds_nothing(mounted, chapter, width, scheme):
@@ -389,7 +398,7 @@ def test_axe_finds_nothing(mounted, chapter, width, scheme):
     one.page.evaluate("window.scrollTo({ top: 0, behavior: 'instant' })")
     still(one.page)  # what unfolds fades in
     assert one.page.locator("html").get_attribute("data-theme") == scheme
-    check_with_axe(one.page)
+    check_with_axe(one.page, rules=None if scheme == "light" else OF_COLOUR_AND_WIDTH)
     assert one.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
 
 
