@@ -35,13 +35,13 @@ STAGES = {
     "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
     "imports": [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"],
     "unit": [*PYTEST, "tests/unit", *TWO_AT_ONCE],
-    "book": [
-        BOOK, "build", ".", "--all", "-n", "-W", "--keep-going",
-    ],
     "types": [
         *PYTEST, *(f"tests/unit/test_{name}.py" for name in SHAPES), *TWO_AT_ONCE,
         "-m", "not bad_input", "-k", "not (real or learns)",
         "--jaxtyping-packages=incontext,beartype.beartype",
+    ],
+    "book": [
+        BOOK, "build", ".", "--all", "-n", "-W", "--keep-going",
     ],
     "site": [*PYTEST, "tests/book", *TWO_AT_ONCE],
     "notebooks": [
@@ -51,10 +51,9 @@ STAGES = {
     "lab": [*PYTEST, "tests/lab"],
     "browser": [*PYTEST, "tests/browser", *TABS_AT_ONCE],
 }  # fmt: skip
-# What begins with another stage, and is told in its own place: the book uses one core once its
-# chapters are executed, and the lab mostly waits for a server or a kernel. The browser's tests are
-# measured by the clock, and run alone.
-BESIDE = {"types": "book", "lab": "site"}
+# What mostly waits for a server or a kernel: it begins with the other stage, and is told in its own
+# place. The browser's tests are measured by the clock, and run alone.
+BESIDE = {"lab": "site"}
 
 
 # A kernel can lose a cell and wait for ever (github.com/ipython/ipykernel/issues/1471; seen with
